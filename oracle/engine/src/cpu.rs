@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The simulated processor: walks shadow tables as x86-32 does, sets accessed and dirty bits, faults.
+
+use crate::side::Machinery;
+
+/// Present.
+pub const P: u64 = 1;
+/// Writable.
+pub const RW: u64 = 2;
+/// Open to user mode.
+pub const US: u64 = 4;
+/// Accessed.
+pub const A: u64 = 0x20;
+/// Dirty.
+pub const D: u64 = 0x40;
+
+/// What an access asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// It stores.
+    pub write: bool,
+    /// It comes from user mode (ring 3); the guest kernel runs in ring 1, which paging takes for a supervisor.
+    pub user: bool,
+}
+
+impl Request {
+    /// The page-fault error code for it: bit 0 a protection fault, bit 1 a write, bit 2 from user mode.
+    fn fault(self, protection: bool) -> u32 {
+        u32::from(protection) | u32::from(self.write) << 1 | u32::from(self.user) << 2
+    }
+}
+
+/// Physical address of the entry for `vaddr` at a level whose table is at `table`.
+fn entry_at(table: u32, vaddr: u32, shift: u32, bits: u32, size: u32) -> u32 {
+    let index = (vaddr >> shift) & ((1 << bits) - 1);
+    table.wrapping_add(index.wrapping_mul(size))
+}
+
+/// The value of the entry at physical address `pa`; nothing if that is in no table.
+pub fn entry<H: Machinery>(host: &H, pa: u32, pae: bool) -> Option<u64> {
+    let words = host.table(pa >> 12)?;
+    let word = (pa as usize >> 2) & 1023;
+    let low = u64::from(words[word].get());
+    if pae {
+        Some(low | u64::from(words[(word + 1) & 1023].get()) << 32)
+    } else {
+        Some(low)
+    }
+}
+
+/// Sets bits in the low word of the entry at `pa`.
+fn set_bits<H: Machinery>(host: &H, pa: u32, bits: u64) {
+    if let Some(words) = host.table(pa >> 12) {
+        let cell = &words[(pa as usize >> 2) & 1023];
+        cell.set(cell.get() | bits as u32);
+    }
+}
+
+/// The chain of entries for an address, top level first: physical address and value of each.
+///
+/// It ends with the first entry that is not present or names no table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// Entries in the order of the walk.
+    pub entries: [(u32, u64); 3],
+    /// How many of them there are.
+    pub len: usize,
+    /// The last one is that of the page itself.
+    pub complete: bool,
+}
+
+/// Reads the entries for `vaddr` below the top level at physical address `root`.
+pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain {
+    let mut found = Chain::default();
+    let levels: &[(u32, u32)] = if pae {
+        &[(30, 2), (21, 9), (12, 9)]
+    } else {
+        &[(22, 10), (12, 10)]
+    };
+    let size = if pae { 8 } else { 4 };
+    let mut table = root;
+    for (level, &(shift, bits)) in levels.iter().enumerate() {
+        let pa = entry_at(table, vaddr, shift, bits, size);
+        let Some(value) = entry(host, pa, pae) else {
+            return found;
+        };
+        found.entries[level] = (pa, value);
+        found.len = level + 1;
+        if level + 1 == levels.len() {
+            found.complete = true;
+        } else if value & P == 0 || value >> 32 != 0 {
+            return found;
+        }
+        table = value as u32 & 0xffff_f000;
+    }
+    found
+}
+
+/// Walks the tables at `root` for one access: the physical page it reaches, or the error code of its fault.
+///
+/// A and D are set as the processor does, on success alone. PAE's top level holds no rights and no accessed bit.
+pub fn walk<H: Machinery>(
+    host: &H,
+    root: u32,
+    pae: bool,
+    vaddr: u32,
+    request: Request,
+) -> Result<u64, u32> {
+    let found = chain(host, root, pae, vaddr);
+    if !found.complete {
+        return Err(request.fault(false));
+    }
+    let rights_from = usize::from(pae);
+    let (_, leaf) = found.entries[found.len - 1];
+    if leaf & P == 0 {
+        return Err(request.fault(false));
+    }
+    let mut rights = leaf;
+    for &(_, value) in &found.entries[rights_from..found.len] {
+        rights &= value;
+    }
+    if (request.write && rights & RW == 0) || (request.user && rights & US == 0) {
+        return Err(request.fault(true));
+    }
+    for (level, &(pa, value)) in found.entries[..found.len]
+        .iter()
+        .enumerate()
+        .skip(rights_from)
+    {
+        let last = level + 1 == found.len;
+        let want = if last && request.write { A | D } else { A };
+        if value & want != want {
+            set_bits(host, pa, want);
+        }
+    }
+    Ok((leaf & 0x000f_ffff_ffff_f000) >> 12)
+}

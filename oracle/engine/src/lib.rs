@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The engine of the oracle: what a scenario is, and how one is run on a side and compared.
+//!
+//! Nothing here allocates or needs an operating system: the same engine runs in the test rig, in a
+//! kernel module and on a bare machine.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod cpu;
+pub mod observe;
+pub mod pair;
+pub mod port;
+pub mod run;
+pub mod scenario;
+pub mod side;
+
+pub use scenario::{
+    BinaryError, During, Event, Expect, MAX_PAGE_RECORDS, MAX_STEPS, Machine, MachineError,
+    Mapping, PageRecord, PagingMode, Quals, RecordError, Reuse, Scenario, Step, Verb,
+};
+
+pub use pair::{Care, Difference, Left, Level, Pair, left};
+pub use port::{PortHost, PortSide};
+pub use run::{Outcome, Runner};
+pub use side::{Demand, FrameName, FrameWords, Machinery, Side, SlotState, State};

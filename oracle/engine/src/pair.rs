@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The comparison: two sides take each step together, and whatever can tell them apart is looked at.
+
+use lguest_shadow::HostBug;
+
+use crate::cpu;
+use crate::run::{Outcome, Runner};
+use crate::side::{FrameWords, Machinery, Side, State};
+use crate::{Machine, PageRecord, Step, Verb};
+
+/// The first thing in which two sides differ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Difference {
+    /// What the step returned.
+    Outcome(Outcome, Outcome),
+    /// What `init_guest_pagetable` returned, or its crash.
+    Init,
+    /// The kernel calls, their arguments, results and bytes, or the recorded stores.
+    Calls,
+    /// A field outside of tables.
+    State,
+    /// An entry on the way to this address.
+    Entry {
+        /// Level as in [`Level`].
+        level: Level,
+        /// Its value on the first side; 0 if the walk did not come so far.
+        a: u64,
+        /// Its value on the second side.
+        b: u64,
+    },
+    /// References held on a data frame.
+    Held {
+        /// The frame.
+        pfn: u32,
+    },
+    /// A word of guest memory.
+    Memory {
+        /// Its frame.
+        pfn: u32,
+        /// Index of the word, 0 to 1023.
+        word: u32,
+    },
+    /// The number of table frames held.
+    TablesHeld,
+}
+
+/// A level of the page tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Level {
+    /// Top.
+    Pgd,
+    /// Middle; PAE alone.
+    Pmd,
+    /// Lowest.
+    Pte,
+}
+
+impl Level {
+    /// The level that lies `steps` entries down the walk.
+    fn down(pae: bool, steps: usize) -> Self {
+        match steps {
+            0 => Level::Pgd,
+            1 if pae => Level::Pmd,
+            _ => Level::Pte,
+        }
+    }
+}
+
+/// How much is compared after each step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Care {
+    /// What is cheap after each step, everything at a seeded 1 in 256 and at the end.
+    Cheap,
+    /// Everything after each step.
+    Full,
+}
+
+/// What a side still holds when its guest is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Left {
+    /// Table frames.
+    pub tables: u32,
+    /// References to data frames, summed.
+    pub references: i64,
+}
+
+/// What one side holds; nothing is due to be left after `free_guest_pagetable`.
+pub fn left<H: Machinery>(host: &H) -> Left {
+    Left {
+        tables: host.tables_held(),
+        references: host
+            .all_held()
+            .iter()
+            .map(|held| i64::from(held.get()))
+            .sum(),
+    }
+}
+
+/// Two sides in lockstep.
+pub struct Pair<A, B> {
+    /// The one whose word counts.
+    pub a: Runner<A>,
+    /// The one under test.
+    pub b: Runner<B>,
+    care: Care,
+    dice: u64,
+}
+
+impl<A: Side, B: Side> Pair<A, B> {
+    /// Two fresh runners.
+    pub fn new(a: A, b: B) -> Self {
+        Pair {
+            a: Runner::new(a),
+            b: Runner::new(b),
+            care: Care::Cheap,
+            dice: 0,
+        }
+    }
+
+    /// Starts both: what `init_guest_pagetable` returned, or the crash in which the two agree.
+    pub fn start(
+        &mut self,
+        machine: &Machine,
+        pages: impl Iterator<Item = PageRecord> + Clone,
+        care: Care,
+    ) -> Result<Result<i32, HostBug>, Difference> {
+        self.care = care;
+        self.dice = machine.seed | 1;
+        let a = self.a.start(machine, &mut pages.clone());
+        let b = self.b.start(machine, &mut pages.clone());
+        if a != b {
+            return Err(Difference::Init);
+        }
+        self.everything()?;
+        Ok(a)
+    }
+
+    /// One step on both.
+    #[inline]
+    pub fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
+        let a = self.a.step(step);
+        let b = self.b.step(step);
+        self.compare(step, a, b)?;
+        Ok(a)
+    }
+
+    #[inline]
+    fn compare(&mut self, step: &Step, a: Outcome, b: Outcome) -> Result<(), Difference> {
+        if a != b {
+            return Err(Difference::Outcome(a, b));
+        }
+        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
+        if host_a.trail() != host_b.trail() {
+            return Err(Difference::Calls);
+        }
+        if matches!(a, Outcome::Bug(_)) {
+            return Ok(());
+        }
+        let (state_a, state_b) = (self.a.side.state(), self.b.side.state());
+        if state_a != state_b {
+            return Err(Difference::State);
+        }
+        match step.verb {
+            Verb::DemandPage | Verb::Access => self.chains(&state_a, step.args[0])?,
+            Verb::Hypercall => self.stack(&state_a)?,
+            _ => {}
+        }
+        self.emptied()?;
+        // A linear congruential step is dice enough for choosing when to look at everything.
+        self.dice = self
+            .dice
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
+        if self.dice >> 56 == 0 || self.care == Care::Full || step.verb == Verb::Destroy {
+            self.everything()?;
+        }
+        Ok(())
+    }
+
+    /// The entries on the way to `vaddr`: `demand_page` may store the last one past `set_pte` (C line 514).
+    fn chains(&self, state: &State, vaddr: u32) -> Result<(), Difference> {
+        let root = state.slots[state.cpu_pgd as usize & 3].pgdir;
+        let pae = self.a.side.pae();
+        let a = cpu::chain(self.a.side.host(), root, pae, vaddr);
+        let b = cpu::chain(self.b.side.host(), root, pae, vaddr);
+        if a != b {
+            let at = a
+                .entries
+                .iter()
+                .zip(&b.entries)
+                .position(|(a, b)| a != b)
+                .unwrap_or(0);
+            return Err(Difference::Entry {
+                level: Level::down(pae, at),
+                a: a.entries[at].1,
+                b: b.entries[at].1,
+            });
+        }
+        Ok(())
+    }
+
+    /// The same for the stack, which `pin_page` hands to `demand_page`.
+    fn stack(&self, state: &State) -> Result<(), Difference> {
+        for i in 0..state.stack_pages.min(4) {
+            self.chains(state, state.esp1.wrapping_sub(1).wrapping_sub(i << 12))?;
+        }
+        Ok(())
+    }
+
+    /// The entries whose tables were freed: two-level `release_pgd` clears its own past `set_pgd` (C line 644).
+    fn emptied(&self) -> Result<(), Difference> {
+        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
+        let mut i = 0;
+        while let Some(pa) = host_b.emptied(i) {
+            let value = |entry: Option<u64>| entry.unwrap_or(0);
+            let (a, b) = (
+                value(cpu::entry(host_a, pa, false)),
+                value(cpu::entry(host_b, pa, false)),
+            );
+            if a != b {
+                return Err(Difference::Entry {
+                    level: Level::Pgd,
+                    a,
+                    b,
+                });
+            }
+            i += 1;
+        }
+        if host_b.emptied_overflow() {
+            self.tables()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Compares everything that the two sides and their hosts hold.
+    pub fn everything(&self) -> Result<(), Difference> {
+        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
+        self.tables()?;
+        if host_a.tables_held() != host_b.tables_held() {
+            return Err(Difference::TablesHeld);
+        }
+        let (held_a, held_b) = (host_a.all_held(), host_b.all_held());
+        if let Some(k) = held_a
+            .iter()
+            .zip(held_b)
+            .position(|(a, b)| a.get() != b.get())
+        {
+            return Err(Difference::Held {
+                pfn: host_a.data_frames().0.wrapping_add(k as u32),
+            });
+        }
+        let mut i = 0;
+        while let Some(pfn) = host_a.dirty(i) {
+            self.memory(pfn)?;
+            i += 1;
+        }
+        i = 0;
+        while let Some(pfn) = host_b.dirty(i) {
+            self.memory(pfn)?;
+            i += 1;
+        }
+        host_a.settle_dirty();
+        host_b.settle_dirty();
+        Ok(())
+    }
+
+    fn memory(&self, pfn: u32) -> Result<(), Difference> {
+        match memory_differs(self.a.side.host(), self.b.side.host(), pfn) {
+            Some(word) => Err(Difference::Memory { pfn, word }),
+            None => Ok(()),
+        }
+    }
+
+    /// Compares every table that can be reached from the four slots.
+    fn tables(&self) -> Result<(), Difference> {
+        for slot in self.a.side.state().slots {
+            if slot.pgdir != 0 {
+                self.table(slot.pgdir >> 12, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&self, pfn: u32, steps: usize) -> Result<(), Difference> {
+        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
+        let (Some(a), Some(b)) = (host_a.table(pfn), host_b.table(pfn)) else {
+            return Ok(());
+        };
+        let pae = self.a.side.pae();
+        let level = Level::down(pae, steps);
+        if let Some(word) = first_difference(a, b) {
+            let at = pfn << 12 | (word & if pae { 1022 } else { 1023 }) << 2;
+            let value = |entry: Option<u64>| entry.unwrap_or(0);
+            let (a, b) = (
+                value(cpu::entry(host_a, at, pae)),
+                value(cpu::entry(host_b, at, pae)),
+            );
+            return Err(Difference::Entry { level, a, b });
+        }
+        if level == Level::Pte {
+            return Ok(());
+        }
+        for (i, word) in a.iter().enumerate() {
+            let value = word.get();
+            if value & 1 != 0 && (!pae || i % 2 == 0) {
+                self.table(value >> 12, steps + 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first word in which two frames differ; written for the compiler to turn into wide compares.
+fn first_difference(a: &FrameWords, b: &FrameWords) -> Option<u32> {
+    for (block, (a, b)) in a.chunks_exact(16).zip(b.chunks_exact(16)).enumerate() {
+        let differs = a
+            .iter()
+            .zip(b)
+            .fold(0, |sum, (a, b)| sum | (a.get() ^ b.get()));
+        if differs != 0 {
+            let word = a
+                .iter()
+                .zip(b)
+                .position(|(a, b)| a.get() != b.get())
+                .unwrap_or(0);
+            return Some((block * 16 + word) as u32);
+        }
+    }
+    None
+}
+
+/// The first word in which a data frame differs; a frame never written is all zero.
+fn memory_differs<A: Machinery, B: Machinery>(a: &A, b: &B, pfn: u32) -> Option<u32> {
+    match (a.data(pfn), b.data(pfn)) {
+        (Some(a), Some(b)) => first_difference(a, b),
+        (Some(one), None) | (None, Some(one)) => one
+            .iter()
+            .position(|word| word.get() != 0)
+            .map(|word| word as u32),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The command `lgdiff`: its verbs, one module each.
+
+mod campaign;
+mod check;
+mod explain;
+mod files;
+mod generate;
+mod reference;
+mod replay;
+mod summary;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lguest_engine::PagingMode;
+
+use crate::exit::Exit;
+use crate::generate::Profile;
+use crate::rig::Subject;
+
+/// Runs the original lguest page-table code and its Rust port side by side, and tells every difference.
+#[derive(Parser)]
+#[command(name = "lgdiff", version)]
+struct Command {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// All corpora in both modes, then ten seconds of campaign (the default)
+    Check(CheckArgs),
+    /// Generates scenarios and runs them
+    Campaign(CampaignArgs),
+    /// Runs scenario files, or folders of them
+    Replay(ReplayArgs),
+    /// Shows a scenario step by step, with what each step changes
+    Explain(ExplainArgs),
+    /// Prints one generated scenario
+    Gen(GenArgs),
+    /// Brings scenario files to the canonical text form
+    Fmt(FmtArgs),
+    /// Turns the text form into bytes (.lgs), or bytes into text (.scn)
+    Convert(ConvertArgs),
+    /// Tells which original this program was built with
+    Reference,
+}
+
+#[derive(Args, Default)]
+struct CheckArgs {
+    /// The corpora
+    #[arg(long, value_name = "DIR")]
+    corpora: Option<PathBuf>,
+    /// Seconds of campaign
+    #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = seconds)]
+    seconds: f64,
+    /// Writes results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ModeArg {
+    Nopae,
+    Pae,
+    Both,
+}
+
+impl From<ModeArg> for PagingMode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Nopae => PagingMode::NoPae,
+            ModeArg::Pae => PagingMode::Pae,
+            ModeArg::Both => PagingMode::Both,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SubjectArg {
+    Both,
+    Original,
+    Faithful,
+}
+
+impl From<SubjectArg> for Subject {
+    fn from(subject: SubjectArg) -> Self {
+        match subject {
+            SubjectArg::Both => Subject::Both,
+            SubjectArg::Original => Subject::Original,
+            SubjectArg::Faithful => Subject::Faithful,
+        }
+    }
+}
+
+#[derive(Args)]
+struct CampaignArgs {
+    /// Paging mode
+    #[arg(long, value_enum, default_value = "both")]
+    mode: ModeArg,
+    /// Ends after this time; ten seconds if neither this nor --scenarios is given
+    #[arg(long, value_name = "N", value_parser = seconds)]
+    seconds: Option<f64>,
+    /// Ends after so many scenarios in each mode
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    scenarios: Option<u64>,
+    /// Seed of all scenarios
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Threads; one for each CPU if not given
+    #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// boot, chaos or mixed; all in turn if not given
+    #[arg(long, value_name = "NAME", value_parser = profile)]
+    profile: Option<Profile>,
+    /// What runs: both and compared, or one alone
+    #[arg(long, value_enum, default_value = "both")]
+    subject: SubjectArg,
+    /// Ends at the first difference
+    #[arg(long)]
+    stop_at_first: bool,
+    /// Prints one JSON object on stdout
+    #[arg(long)]
+    json: bool,
+    /// Where witnesses go
+    #[arg(long, value_name = "DIR", default_value = "divergences")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct ReplayArgs {
+    /// Scenario files, or folders that are searched for them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Writes results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Prints nothing for scenarios that agree
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Args)]
+struct ExplainArgs {
+    /// The scenario
+    file: PathBuf,
+    /// Paging mode, for a scenario that is for both
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+}
+
+#[derive(Args)]
+struct GenArgs {
+    /// Seed
+    #[arg(long, value_name = "S")]
+    seed: u64,
+    /// Number of the scenario
+    #[arg(long, value_name = "I")]
+    index: u64,
+    /// boot, chaos or mixed; the one that a campaign with all profiles gives this number if not given
+    #[arg(long, value_name = "NAME", value_parser = profile)]
+    profile: Option<Profile>,
+    /// Paging mode
+    #[arg(long, value_enum, default_value = "nopae")]
+    mode: ModeArg,
+}
+
+#[derive(Args)]
+struct FmtArgs {
+    /// Scenario files, or folders that are searched for them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Changes nothing; fails if a file is not canonical
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Args)]
+struct ConvertArgs {
+    /// The scenario, .scn or .lgs
+    file: PathBuf,
+    /// Where it goes; beside the file, with the other ending, if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+fn profile(text: &str) -> Result<Profile, String> {
+    Profile::ALL
+        .into_iter()
+        .find(|profile| profile.name() == text)
+        .ok_or_else(|| {
+            format!(
+                "expected one of {}",
+                Profile::ALL.map(Profile::name).join(", ")
+            )
+        })
+}
+
+/// A time of at most ten years: more would overflow clocks.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=315_360_000.0).contains(&value) => Ok(value),
+        _ => Err("expected seconds, 0 to 315360000".into()),
+    }
+}
+
+/// Set by Ctrl-C; a second one ends the process at once.
+fn interrupts() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    // Without a handler Ctrl-C still ends the process, only without a summary.
+    let _ = ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted.code().into());
+        }
+    });
+    flag
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> Exit {
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) => {
+            // Nothing is left to be done if stdout or stderr are closed.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Agree
+            };
+        }
+    };
+    let interrupted = interrupts();
+    match command.verb.unwrap_or(Verb::Check(CheckArgs {
+        seconds: 10.0,
+        ..CheckArgs::default()
+    })) {
+        Verb::Check(args) => check::check(&args, &interrupted),
+        Verb::Campaign(args) => campaign::campaign(&args, &interrupted),
+        Verb::Replay(args) => replay::replay(&args, &interrupted),
+        Verb::Explain(args) => explain::explain(&args),
+        Verb::Gen(args) => generate::generate(&args),
+        Verb::Fmt(args) => files::fmt(&args),
+        Verb::Convert(args) => files::convert(&args),
+        Verb::Reference => reference::reference(),
+    }
+}
+
+/// Tells a user's error on stderr.
+fn usage(error: impl std::fmt::Display) -> Exit {
+    eprintln!("lgdiff: {error}");
+    Exit::Usage
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `lgdiff replay`: scenario files on both sides, with a verdict each.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::{ReplayArgs, reference, usage};
+use crate::exit::Exit;
+use crate::load::{LoadError, find, load};
+use crate::rig::{Hosts, mode_name, modes};
+use crate::verify::{Verdict, verify};
+use crate::witness::write_whole;
+
+/// One scenario in one mode.
+pub struct Case {
+    /// The file and the mode, as reports name them.
+    pub name: String,
+    /// How long it took.
+    pub time: Duration,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// The files below all paths, in order.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LoadError> {
+    let mut files = Vec::new();
+    for path in paths {
+        files.extend(find(path)?);
+    }
+    Ok(files)
+}
+
+/// Replays what the arguments name.
+pub fn replay(args: &ReplayArgs, interrupted: &AtomicBool) -> Exit {
+    let files = match files(&args.paths) {
+        Ok(files) => files,
+        Err(error) if error.is_empty_folder() => {
+            eprintln!("lgdiff: {error}");
+            return Exit::Nothing;
+        }
+        Err(error) => return usage(error),
+    };
+    if !reference::announce() {
+        return Exit::Nothing;
+    }
+    let (exit, cases) = run_files(&files, interrupted, args.quiet);
+    finish(exit, &cases, "replay", args.junit.as_deref())
+}
+
+/// Prints how many agreed, and writes the JUnit file if one is asked for.
+pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> Exit {
+    let passed = cases.iter().filter(|case| case.verdict.passed()).count();
+    println!("{suite}: {passed} of {} agree", cases.len());
+    match junit.map(|path| (path, write_whole(path, junit_of(cases, suite).as_bytes()))) {
+        Some((path, Err(error))) => exit.and(usage(format!("{}: {error}", path.display()))),
+        _ => exit,
+    }
+}
+
+/// Runs files in all their modes; bad input ends it with nothing run.
+pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (Exit, Vec<Case>) {
+    let mut scenarios = Vec::new();
+    for file in files {
+        match load(file) {
+            Ok(scenario) => scenarios.push((file, scenario)),
+            Err(error) => return (usage(error), Vec::new()),
+        }
+    }
+    let hosts = match Hosts::new() {
+        Ok(hosts) => hosts,
+        Err(error) => {
+            eprintln!("lgdiff: no room for a simulated host: {error}");
+            return (Exit::Rig, Vec::new());
+        }
+    };
+    let (mut exit, mut cases) = (Exit::Agree, Vec::new());
+    for (file, scenario) in scenarios {
+        for mode in modes(scenario.machine.mode) {
+            if interrupted.load(Ordering::Relaxed) {
+                return (exit.and(Exit::Interrupted), cases);
+            }
+            let begun = Instant::now();
+            let verdict = verify(&hosts, &scenario, *mode);
+            let name = format!("{} [{}]", file.display(), mode_name(*mode));
+            if !(quiet && verdict.passed()) {
+                println!("{name}: {verdict}");
+            }
+            exit = exit.and(match verdict {
+                Verdict::Pass(..) => Exit::Agree,
+                Verdict::Differ(_) | Verdict::Unexplained(_) => Exit::Differ,
+                Verdict::FindingGone(_) => Exit::FindingGone,
+                Verdict::Unsteady => Exit::Rig,
+                Verdict::NoOriginal => Exit::Nothing,
+            });
+            cases.push(Case {
+                name,
+                time: begun.elapsed(),
+                verdict,
+            });
+        }
+    }
+    if cases.is_empty() {
+        exit = exit.and(Exit::Nothing);
+    }
+    (exit, cases)
+}
+
+fn junit_of(cases: &[Case], name: &str) -> String {
+    let mut suite = TestSuite::new(name);
+    for case in cases {
+        let status = if case.verdict.passed() {
+            TestCaseStatus::success()
+        } else {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(case.verdict.to_string());
+            status
+        };
+        let mut test = TestCase::new(case.name.as_str(), status);
+        test.set_time(case.time);
+        suite.add_test_case(test);
+    }
+    let mut report = Report::new("lgdiff");
+    report.add_test_suite(suite);
+    report.to_string().unwrap_or_default()
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A campaign's result, for people and for programs.
+
+use serde_json::{Map, Value, json};
+
+use crate::campaign::{Options, Report};
+use crate::exit::Exit;
+use crate::rig::mode_name;
+
+/// Version of the JSON object.
+const SCHEMA: u32 = 1;
+
+/// Prints the result on stdout.
+pub fn print(options: &Options, report: &Report) {
+    let seconds = report.elapsed.as_secs_f64();
+    for (mode, tally) in report
+        .tallies
+        .iter()
+        .filter(|(_, tally)| tally.scenarios > 0)
+    {
+        println!(
+            "{:5} {} scenarios, {} steps, {} events; {} killed, {} host bugs, {} stuck, {} known; {} divergences, {} breaches",
+            mode_name(*mode),
+            tally.scenarios,
+            tally.steps,
+            tally.events,
+            tally.killed,
+            tally.host_bugs,
+            tally.stuck,
+            tally.known,
+            tally.divergences,
+            tally.breaches
+        );
+    }
+    let steps: u64 = report.tallies.iter().map(|(_, tally)| tally.steps).sum();
+    println!(
+        "campaign: seed {}, {} threads, {seconds:.1} s, {:.0} steps a second{}",
+        options.seed,
+        options.threads,
+        steps as f64 / seconds.max(1e-9),
+        if report.interrupted {
+            ", interrupted"
+        } else {
+            ""
+        }
+    );
+    for (class, record) in &report.classes {
+        let step = record
+            .first
+            .1
+            .map_or("start".into(), |step| format!("step {}", step + 1));
+        println!(
+            "{} {class}: {} times, first in scenario {}, {step}",
+            class.id(),
+            record.count,
+            record.first.0
+        );
+        for (_, file) in &record.files {
+            println!("  cargo run --release -- replay {}", file.display());
+        }
+    }
+}
+
+/// The same as one JSON object.
+pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
+    let seconds = report.elapsed.as_secs_f64();
+    let modes: Map<String, Value> = report
+        .tallies
+        .iter()
+        .map(|(mode, tally)| {
+            let counts = json!({
+                "scenarios": tally.scenarios,
+                "steps": tally.steps,
+                "events": tally.events,
+                "killed": tally.killed,
+                "host_bugs": tally.host_bugs,
+                "stuck": tally.stuck,
+                "divergences": tally.divergences,
+                "breaches": tally.breaches,
+                "known": tally.known,
+                "steps_per_second": tally.steps as f64 / seconds.max(1e-9),
+            });
+            (mode_name(*mode).to_owned(), counts)
+        })
+        .collect();
+    let classes: Vec<Value> = report
+        .classes
+        .iter()
+        .map(|(class, record)| {
+            let file = record.files.first().map(|(_, file)| file.display().to_string());
+            json!({
+                "id": class.id(),
+                "class": class.to_string(),
+                "count": record.count,
+                "scenario": record.first.0,
+                "step": record.first.1,
+                "file": file,
+                "command": file.as_ref().map(|file| format!("cargo run --release -- replay {file}")),
+            })
+        })
+        .collect();
+    let reference = lguest_c_reference::reference().map(|reference| {
+        json!({ "path": reference.path, "sha256": reference.sha256, "pinned": reference.pinned })
+    });
+    json!({
+        "schema": SCHEMA,
+        "exit": exit.code(),
+        "seed": options.seed,
+        "threads": options.threads,
+        "seconds": seconds,
+        "reference": reference,
+        "modes": modes,
+        "classes": classes,
+    })
+}

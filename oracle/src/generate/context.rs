@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What every production writes with: dice, machine, the queue of steps, and short ways to say a step.
+
+use lguest_engine::{Machine, Step, Verb};
+
+use super::launcher::Launcher;
+use super::paging::{Paging, call};
+use super::quals::Plan;
+use super::rng::Rng;
+
+/// Shared by all productions of one scenario.
+pub(super) struct Context {
+    pub rng: Rng,
+    pub machine: Machine,
+    pub paging: Paging,
+    pub launcher: Launcher,
+    pub plan: Plan,
+    queue: Vec<Step>,
+    head: usize,
+    /// Steps handed out so far.
+    pub emitted: u32,
+}
+
+impl Context {
+    pub fn new() -> Self {
+        Context {
+            rng: Rng::new(0),
+            machine: Machine::DEFAULT,
+            paging: Paging::default(),
+            launcher: Launcher::default(),
+            plan: Plan::default(),
+            queue: Vec::with_capacity(512),
+            head: 0,
+            emitted: 0,
+        }
+    }
+
+    /// Forgets all steps; dice, machine and the rest are the caller's business.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        self.head = 0;
+        self.emitted = 0;
+    }
+
+    /// The next step that was said.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Step> {
+        let step = self.queue.get(self.head)?;
+        self.head += 1;
+        self.emitted += 1;
+        Some(*step)
+    }
+
+    /// Steps said and not yet handed out are dropped.
+    pub fn drop_rest(&mut self) {
+        self.queue.clear();
+        self.head = 0;
+    }
+
+    /// Says a step just as it is.
+    #[inline]
+    pub fn say(&mut self, step: Step) {
+        self.launcher.note(&step);
+        self.queue.push(step);
+    }
+
+    /// Says a step of a well-behaved guest; the scenario's plan may let something befall it.
+    #[inline]
+    pub fn push(&mut self, mut step: Step) {
+        if self.plan.due() {
+            Plan::befall(self, &mut step);
+        }
+        self.say(step);
+    }
+
+    #[inline]
+    pub fn verb(&mut self, verb: Verb, args: [u32; 3]) {
+        self.push(Step::new(verb, [args[0], args[1], args[2], 0, 0]));
+    }
+
+    #[inline]
+    pub fn call(&mut self, args: [u32; 5]) {
+        self.push(Step::new(Verb::Hypercall, args));
+    }
+
+    #[inline]
+    pub fn set_pte(&mut self, gpgdir: u32, vaddr: u32, pte: u64) {
+        self.call([call::SET_PTE, gpgdir, vaddr, pte as u32, (pte >> 32) as u32]);
+    }
+
+    /// A write of one entry of a guest's table.
+    #[inline]
+    pub fn write_entry(&mut self, at: u32, value: u64) {
+        let width = self.paging.entry();
+        let high = if self.paging.pae { (value >> 32) as u32 } else { 0 };
+        self.push(Step::new(Verb::Write, [at, value as u32, high, width, 0]));
+    }
+
+    #[inline]
+    pub fn read(&mut self, vaddr: u32, user: bool) {
+        self.verb(Verb::Access, [vaddr, u32::from(user) << 1, 0]);
+    }
+
+    #[inline]
+    pub fn store(&mut self, vaddr: u32, user: bool) {
+        let value = self.rng.word();
+        self.verb(Verb::Access, [vaddr, u32::from(user) << 1 | 1, value]);
+    }
+
+    pub fn run(&mut self) {
+        let cpu = self.rng.below(self.machine.cpus.into());
+        self.verb(Verb::Run, [cpu, 0, 0]);
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The sorts of scenario that there are.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A sort of scenario.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Profile {
+    /// A guest kernel that starts and runs processes as Linux does.
+    Boot,
+    /// A hostile guest: any call, any argument, near every limit.
+    Chaos,
+    /// A guest kernel with hostile steps among its own.
+    Mixed,
+}
+
+impl Profile {
+    /// All of them.
+    pub const ALL: [Profile; 3] = [Profile::Boot, Profile::Chaos, Profile::Mixed];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Profile::Boot => "boot",
+            Profile::Chaos => "chaos",
+            Profile::Mixed => "mixed",
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that no profile has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownProfile;
+
+impl fmt::Display for UnknownProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown profile; expected boot, chaos or mixed")
+    }
+}
+
+impl std::error::Error for UnknownProfile {}
+
+impl FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        Profile::ALL.into_iter().find(|profile| profile.name() == name).ok_or(UnknownProfile)
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The oracle: joins the original, its port and a simulated host, and tells every difference.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod campaign;
+pub mod class;
+pub mod cmd;
+pub mod drive;
+pub mod exit;
+pub mod generate;
+pub mod load;
+pub mod original;
+pub mod report;
+pub mod rig;
+pub mod scenario_buf;
+pub mod sim;
+pub mod text;
+pub mod verify;
+pub mod witness;

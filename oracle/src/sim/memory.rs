@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Guest memory of the simulated host: frames, what the launcher has mapped where, copy-on-write.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use lguest_engine::{FrameName, FrameWords, Machine, Mapping, PageRecord};
+
+/// Most guest pages that memory stands behind (64 MiB).
+pub const MAX_PAGES: u32 = 0x4000;
+
+/// Copy-on-write breaks that one scenario has memory for.
+pub const COPIES: u32 = 256;
+
+/// How the launcher has one guest page mapped.
+#[derive(Clone, Copy, Default)]
+struct PageMap {
+    frame: u32,
+    present: bool,
+    writable: bool,
+    copy_on_write: bool,
+}
+
+const WRITTEN: u8 = 1;
+const DIRTY: u8 = 2;
+
+/// A frame; its words stay allocated, zeroed, from one scenario to the next.
+#[derive(Default)]
+struct Frame {
+    words: OnceCell<Box<FrameWords>>,
+    flags: Cell<u8>,
+}
+
+/// Guest frames by number from 0: first one for each page, then the copies.
+pub struct Memory {
+    map: Vec<Cell<PageMap>>,
+    frames: Vec<Frame>,
+    /// For each copy, in order, the page that it was made for.
+    copies: RefCell<Vec<u32>>,
+    written: RefCell<Vec<u32>>,
+    dirty: RefCell<Vec<u32>>,
+    pages: Cell<u32>,
+}
+
+fn zeroed() -> Box<FrameWords> {
+    Box::new([const { Cell::new(0) }; 1024])
+}
+
+impl Memory {
+    /// No guest page yet.
+    pub fn new() -> Self {
+        Memory {
+            map: vec![Cell::default(); MAX_PAGES as usize],
+            frames: (0..MAX_PAGES + COPIES).map(|_| Frame::default()).collect(),
+            copies: RefCell::default(),
+            written: RefCell::default(),
+            dirty: RefCell::default(),
+            pages: Cell::new(0),
+        }
+    }
+
+    /// Zeroes what was written and maps the pages of `machine`.
+    pub fn reset(&self, machine: &Machine, records: &mut dyn Iterator<Item = PageRecord>) {
+        for k in self.written.borrow_mut().drain(..) {
+            let frame = &self.frames[k as usize];
+            frame.flags.set(0);
+            if let Some(words) = frame.words.get() {
+                words.iter().for_each(|word| word.set(0));
+            }
+        }
+        self.dirty.borrow_mut().clear();
+        self.copies.borrow_mut().clear();
+        let pages = machine.pages.min(MAX_PAGES);
+        self.pages.set(pages);
+        for (page, map) in self.map[..pages as usize].iter().enumerate() {
+            map.set(PageMap {
+                frame: page as u32,
+                present: true,
+                writable: true,
+                copy_on_write: false,
+            });
+        }
+        for record in records {
+            for page in record.first..record.first.saturating_add(record.count).min(pages) {
+                let frame = record.shared.filter(|other| *other < pages).unwrap_or(page);
+                self.map[page as usize].set(PageMap {
+                    frame,
+                    present: record.mapping != Mapping::Absent,
+                    writable: record.mapping != Mapping::ReadOnly,
+                    copy_on_write: record.mapping == Mapping::CopyOnWrite,
+                });
+            }
+        }
+    }
+
+    /// Number of guest frames, copies and all.
+    pub fn frames(&self) -> u32 {
+        self.pages.get() + COPIES
+    }
+
+    fn page(&self, page: u32) -> Option<&Cell<PageMap>> {
+        if page < self.pages.get() {
+            self.map.get(page as usize)
+        } else {
+            None
+        }
+    }
+
+    /// The frame that a page is on, if it is mapped.
+    pub fn frame_of(&self, page: u32) -> Option<u32> {
+        self.page(page)
+            .map(Cell::get)
+            .filter(|map| map.present)
+            .map(|map| map.frame)
+    }
+
+    /// The frame for an access; a write breaks copy-on-write first. Nothing if the mapping forbids it or memory is out.
+    pub fn resolve(&self, page: u32, write: bool) -> Option<u32> {
+        let cell = self.page(page)?;
+        let map = cell.get();
+        if !map.present || (write && !map.writable) {
+            return None;
+        }
+        if write && map.copy_on_write {
+            return self.copy(page, cell);
+        }
+        Some(map.frame)
+    }
+
+    #[cold]
+    fn copy(&self, page: u32, cell: &Cell<PageMap>) -> Option<u32> {
+        let mut copies = self.copies.borrow_mut();
+        if copies.len() as u32 >= COPIES {
+            return None;
+        }
+        let from = cell.get().frame;
+        let to = self.pages.get() + copies.len() as u32;
+        copies.push(page);
+        if let Some(words) = self.words(from) {
+            for (i, word) in words.iter().enumerate().filter(|(_, word)| word.get() != 0) {
+                self.store(to, i, word.get());
+            }
+        }
+        cell.set(PageMap {
+            frame: to,
+            copy_on_write: false,
+            ..cell.get()
+        });
+        Some(to)
+    }
+
+    /// The page is unmapped; nothing maps it again.
+    pub fn unmap(&self, page: u32) {
+        self.change(page, |map| map.present = false);
+    }
+
+    /// The page becomes read-only, or writable again.
+    pub fn protect(&self, page: u32, writable: bool) {
+        self.change(page, |map| map.writable = writable);
+    }
+
+    /// The page is shared with a child: the next write copies it.
+    pub fn share(&self, page: u32) {
+        self.change(page, |map| map.copy_on_write = true);
+    }
+
+    fn change(&self, page: u32, how: impl Fn(&mut PageMap)) {
+        if let Some(cell) = self.page(page) {
+            let mut map = cell.get();
+            how(&mut map);
+            cell.set(map);
+        }
+    }
+
+    /// The words of a frame, if it was written since the reset.
+    pub fn words(&self, frame: u32) -> Option<&FrameWords> {
+        let frame = self.frames.get(frame as usize)?;
+        if frame.flags.get() & WRITTEN == 0 {
+            None
+        } else {
+            frame.words.get().map(|words| &**words)
+        }
+    }
+
+    /// A word of a frame.
+    pub fn load(&self, frame: u32, word: usize) -> u32 {
+        self.words(frame)
+            .map_or(0, |words| words[word & 1023].get())
+    }
+
+    /// Stores a word.
+    pub fn store(&self, frame: u32, word: usize, value: u32) {
+        self.writable(frame)[word & 1023].set(value);
+    }
+
+    fn writable(&self, k: u32) -> &FrameWords {
+        let frame = &self.frames[k as usize];
+        if frame.flags.get() != WRITTEN | DIRTY {
+            self.mark(k, frame);
+        }
+        frame.words.get_or_init(zeroed)
+    }
+
+    fn mark(&self, k: u32, frame: &Frame) {
+        let flags = frame.flags.replace(WRITTEN | DIRTY);
+        if flags & WRITTEN == 0 {
+            self.written.borrow_mut().push(k);
+        }
+        if flags & DIRTY == 0 {
+            self.dirty.borrow_mut().push(k);
+        }
+    }
+
+    /// The `i`-th frame written since `settle`.
+    pub fn dirty(&self, i: usize) -> Option<u32> {
+        self.dirty.borrow().get(i).copied()
+    }
+
+    /// Forgets that list.
+    pub fn settle(&self) {
+        for k in self.dirty.borrow_mut().drain(..) {
+            self.frames[k as usize].flags.set(WRITTEN);
+        }
+    }
+
+    /// Reads bytes at a guest-physical address; false, with what came before it read, at a page that is not there.
+    pub fn read(&self, gpa: u32, to: &mut [u8]) -> bool {
+        let mut at = gpa;
+        let mut rest = to;
+        while !rest.is_empty() {
+            let Some(frame) = self.resolve(at >> 12, false) else {
+                return false;
+            };
+            let room = (4096 - (at & 0xfff) as usize).min(rest.len());
+            let (now, later) = rest.split_at_mut(room);
+            self.read_frame(frame, at & 0xfff, now);
+            rest = later;
+            at = at.wrapping_add(room as u32);
+        }
+        true
+    }
+
+    fn read_frame(&self, frame: u32, offset: u32, to: &mut [u8]) {
+        let Some(words) = self.words(frame) else {
+            return to.fill(0);
+        };
+        let word = |i: u32| words[(i >> 2) as usize & 1023].get();
+        if offset % 4 == 0 && to.len() % 4 == 0 {
+            for (i, bytes) in to.chunks_exact_mut(4).enumerate() {
+                bytes.copy_from_slice(&word(offset + i as u32 * 4).to_le_bytes());
+            }
+        } else {
+            for (i, byte) in to.iter_mut().enumerate() {
+                let at = offset + i as u32;
+                *byte = (word(at) >> (8 * (at & 3))) as u8;
+            }
+        }
+    }
+
+    /// Writes bytes at a guest-physical address, breaking copy-on-write; false, with what came before it written,
+    /// at a page that cannot be written.
+    pub fn write(&self, gpa: u32, from: &[u8]) -> bool {
+        let mut at = gpa;
+        let mut rest = from;
+        while !rest.is_empty() {
+            let Some(frame) = self.resolve(at >> 12, true) else {
+                return false;
+            };
+            let (now, later) = rest.split_at((4096 - (at & 0xfff) as usize).min(rest.len()));
+            self.write_frame(frame, at & 0xfff, now);
+            rest = later;
+            at = at.wrapping_add(now.len() as u32);
+        }
+        true
+    }
+
+    fn write_frame(&self, frame: u32, offset: u32, from: &[u8]) {
+        let words = self.writable(frame);
+        if offset % 4 == 0 && from.len() % 4 == 0 {
+            for (i, bytes) in from.chunks_exact(4).enumerate() {
+                let value = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+                words[(offset >> 2) as usize + i & 1023].set(value);
+            }
+        } else {
+            for (i, byte) in from.iter().enumerate() {
+                let at = offset + i as u32;
+                let shift = 8 * (at & 3);
+                let cell = &words[(at >> 2) as usize & 1023];
+                cell.set(cell.get() & !(0xff << shift) | u32::from(*byte) << shift);
+            }
+        }
+    }
+
+    /// The name of a guest frame.
+    pub fn name(&self, frame: u32) -> FrameName {
+        let copies = self.copies.borrow();
+        let pages = self.pages.get();
+        let mut on_it = (0..pages).filter(|page| {
+            let map = self.map[*page as usize].get();
+            map.present && map.frame == frame
+        });
+        if let Some(page) = on_it.next() {
+            return FrameName::Guest {
+                page,
+                old: 0,
+                shared: on_it.next().is_some(),
+            };
+        }
+        let page = frame
+            .checked_sub(pages)
+            .map_or(frame, |k| copies.get(k as usize).copied().unwrap_or(frame));
+        let later = copies
+            .iter()
+            .skip(frame.saturating_add(1).saturating_sub(pages) as usize);
+        FrameName::Guest {
+            page,
+            old: later.filter(|of| **of == page).count() as u32,
+            shared: false,
+        }
+    }
+}

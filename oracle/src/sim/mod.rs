@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The simulated host: one instance under each side, the same policy for both.
+//!
+//! What the code under test calls is in `kernel`, what the rig asks is in `machinery`; frames and guest memory are
+//! in `tables` and `memory`.
+
+mod call;
+mod kernel;
+mod machinery;
+mod memory;
+mod tables;
+
+use std::cell::{Cell, RefCell};
+
+use lguest_c_reference::{DATA_BASE, MAX_CPUS, Shared};
+use lguest_engine::{Event, Machine, PageRecord, Step, Verb};
+
+pub use call::Call;
+pub use memory::{COPIES, MAX_PAGES};
+pub use tables::MAX_TABLES;
+
+use memory::Memory;
+use tables::Tables;
+
+/// Most pages that a Switcher has.
+const MAX_SWITCHER_PAGES: u32 = 1 + 2 * MAX_CPUS;
+
+/// Physical address of the page of the guest's registers.
+pub const REGS_PAGE: u32 = DATA_BASE << 12;
+
+/// Mixes a word into a 64-bit state: good enough to choose by, and cheap.
+pub fn mix(state: u64, word: u64) -> u64 {
+    let mut x = state.wrapping_add(word).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// One simulated host.
+pub struct SimHost {
+    shared: Box<Shared>,
+    tables: Tables,
+    memory: Memory,
+    step: Cell<Step>,
+    allocs: Cell<u32>,
+    pins: Cell<u32>,
+    copies: Cell<u32>,
+    draws: Cell<u32>,
+    step_draws: Cell<u32>,
+    mem_base: Cell<u32>,
+    seed: Cell<u64>,
+    switcher_pages: Cell<u32>,
+    message: RefCell<Vec<u8>>,
+    emptied: [Cell<u32>; EMPTIED],
+    emptied_len: Cell<usize>,
+    log: RefCell<Vec<Call>>,
+}
+
+/// The step of a host that has none yet.
+const NO_STEP: Step = Step::new(Verb::Destroy, [0; 5]);
+
+/// Entries remembered, a step, whose tables were freed.
+const EMPTIED: usize = 64;
+
+impl SimHost {
+    /// A host with nothing on it; `reset` comes first.
+    pub fn new() -> std::io::Result<Self> {
+        let shared = Box::new(Shared::new(1 + MAX_SWITCHER_PAGES + MAX_PAGES + COPIES));
+        Ok(SimHost {
+            shared,
+            tables: Tables::new()?,
+            memory: Memory::new(),
+            step: Cell::new(NO_STEP),
+            allocs: Cell::new(0),
+            pins: Cell::new(0),
+            copies: Cell::new(0),
+            draws: Cell::new(0),
+            step_draws: Cell::new(0),
+            mem_base: Cell::new(0),
+            seed: Cell::new(0),
+            switcher_pages: Cell::new(0),
+            message: RefCell::default(),
+            emptied: [const { Cell::new(0) }; EMPTIED],
+            emptied_len: Cell::new(0),
+            log: RefCell::default(),
+        })
+    }
+
+    /// The state that the C's shim reads and counts in.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The memory that the C's tables are in.
+    pub fn arena(&self) -> &lguest_c_reference::Arena {
+        self.tables.arena()
+    }
+
+    /// Brings the host to the state that `machine` describes.
+    pub fn reset(&self, machine: &Machine, pae: bool, pages: &mut dyn Iterator<Item = PageRecord>) {
+        let shared = &self.shared;
+        let used = 1 + self.switcher_pages.get() + self.memory.frames();
+        shared.held()[..used as usize]
+            .iter()
+            .for_each(|held| held.set(0));
+        self.memory.reset(machine, pages);
+        self.tables
+            .reset(machine.tables.into(), machine.reuse, machine.seed, pae);
+        shared.hash.set(0);
+        shared.calls.set(0);
+        shared.during.set(0);
+        shared.pins.set(0);
+        shared.cpu.set(0);
+        shared.nr_cpus.set(machine.cpus.into());
+        shared.switcher_addr.set(machine.switcher);
+        shared.pte_mask.set(machine.supported_pte_mask());
+        shared.tsc_khz.set(machine.tsc_khz);
+        self.switcher_pages.set(machine.switcher_pages());
+        self.mem_base.set(machine.mem_base);
+        self.seed.set(machine.seed);
+        self.draws.set(0);
+        self.message.borrow_mut().clear();
+        self.log.borrow_mut().clear();
+        self.plan(&NO_STEP);
+    }
+
+    /// Takes up the plan of a step: its failures, draws and `during` event.
+    fn plan(&self, step: &Step) {
+        self.step.set(*step);
+        self.allocs.set(0);
+        self.pins.set(0);
+        self.copies.set(0);
+        self.step_draws.set(0);
+        self.emptied_len.set(0);
+        self.shared.calls.set(0);
+        self.shared.pins.set(0);
+        self.shared
+            .during
+            .set(step.quals.during.map_or(0, |during| during.call.into()));
+    }
+
+    /// Keeps the calls themselves from now on, beside their hash.
+    pub fn keep_log(&self, on: bool) {
+        self.shared.trace.set(on.into());
+    }
+
+    /// The calls kept since the last time.
+    pub fn take_log(&self) -> Vec<Call> {
+        self.log.take()
+    }
+
+    fn do_event(&self, event: Event) {
+        match event {
+            Event::Write { gpa, value, width } => {
+                self.memory
+                    .write(gpa, &value.to_le_bytes()[..usize::from(width).min(8)]);
+            }
+            Event::Unmap(page) => self.memory.unmap(page),
+            Event::Protect(page) => self.memory.protect(page, false),
+            Event::Unprotect(page) => self.memory.protect(page, true),
+            Event::Share(page) => self.memory.share(page),
+        }
+    }
+
+    /// Number of the first guest frame.
+    fn guest_base(&self) -> u32 {
+        DATA_BASE + 1 + self.switcher_pages.get()
+    }
+}
