@@ -42,7 +42,11 @@ fn run() -> Result<(), String> {
         .and_then(|text| Pin::parse(&text))
         .map_err(|e| format!("{}: {e}", toml.display()))?;
     // The profile's folder, which the builds of one profile share.
-    let stamp = out_dir.ancestors().nth(3).unwrap_or(&out_dir).join("lguest-fetch-failed");
+    let stamp = out_dir
+        .ancestors()
+        .nth(3)
+        .unwrap_or(&out_dir)
+        .join("lguest-fetch-failed");
     let search = Search {
         pin: &pin,
         crate_dir: &crate_dir,
@@ -89,7 +93,11 @@ fn present(pin: &Pin, found: &Found, crate_dir: &Path, out_dir: &Path) -> Result
     let (name, bytes, replaced) = if options.llp64 {
         ("page_tables.original.c", &found.bytes, &[][..])
     } else {
-        ("page_tables.derived.c", &derived.bytes, &derived.replaced[..])
+        (
+            "page_tables.derived.c",
+            &derived.bytes,
+            &derived.replaced[..],
+        )
     };
     let source = out_dir.join("source").join(name);
     write(&source, bytes)?;
@@ -109,7 +117,10 @@ fn absent(report: &str, crate_dir: &Path, out_dir: &Path) -> Result<(), String> 
         println!("cargo::warning={line}");
     }
     println!("cargo::warning=BUILDING WITHOUT THE ORIGINAL: nothing will be compared with it.");
-    println!("cargo::rerun-if-changed={}", crate_dir.join("upstream").display());
+    println!(
+        "cargo::rerun-if-changed={}",
+        crate_dir.join("upstream").display()
+    );
     println!("cargo::rustc-cfg=no_reference");
     println!("cargo::metadata=reference=none");
     write(&out_dir.join("reference.rs"), b"None")

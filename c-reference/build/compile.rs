@@ -10,8 +10,13 @@ use std::process::Command;
 use crate::parts::symbols::{Allowed, Instrumented};
 
 /// The environment variables that decide; each change builds anew.
-pub const VARIABLES: [&str; 5] =
-    ["LGUEST_C_VARIANT", "LGUEST_C_OPT", "LGUEST_C_OUTLINE", "LGUEST_C_UBSAN", "LGUEST_C_FLAGS"];
+pub const VARIABLES: [&str; 5] = [
+    "LGUEST_C_VARIANT",
+    "LGUEST_C_OPT",
+    "LGUEST_C_OUTLINE",
+    "LGUEST_C_UBSAN",
+    "LGUEST_C_FLAGS",
+];
 
 /// The kernel is compiled with these; without them undefined behaviour that
 /// it relies on would be compiled into something else.
@@ -24,8 +29,11 @@ const KERNEL_FLAGS: [&str; 5] = [
 ];
 
 /// What the original is known to be warned of; all else is shown.
-const KNOWN_WARNINGS: [&str; 3] =
-    ["-Wno-pointer-to-int-cast", "-Wno-sign-compare", "-Wno-unused-parameter"];
+const KNOWN_WARNINGS: [&str; 3] = [
+    "-Wno-pointer-to-int-cast",
+    "-Wno-sign-compare",
+    "-Wno-unused-parameter",
+];
 
 /// A target whose long is 32 bits wide, in ELF; its calls are Windows'.
 const LLP64_FLAGS: [&str; 7] = [
@@ -73,7 +81,11 @@ impl Options {
         let llp64 = match env::var("LGUEST_C_VARIANT").unwrap_or_default().as_str() {
             "" | "derived" => false,
             "llp64" => true,
-            other => return Err(format!("LGUEST_C_VARIANT={other}: expected derived or llp64")),
+            other => {
+                return Err(format!(
+                    "LGUEST_C_VARIANT={other}: expected derived or llp64"
+                ));
+            }
         };
         let opt = env::var("LGUEST_C_OPT").unwrap_or_default();
         let opt = opt.trim_start_matches("-O");
@@ -91,9 +103,11 @@ impl Options {
                 .collect(),
         };
         if options.llp64 && (options.asan || options.ubsan) {
-            return Err("LGUEST_C_VARIANT=llp64 cannot be combined with sanitizers: \
+            return Err(
+                "LGUEST_C_VARIANT=llp64 cannot be combined with sanitizers: \
                         that target has none"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         Ok(options)
     }
@@ -109,9 +123,11 @@ impl Options {
 
     fn words(&self) -> String {
         let mut words = vec![format!("-O{}", self.opt)];
-        for (on, word) in
-            [(self.outline, "outlined"), (self.asan, "asan"), (self.ubsan, "ubsan")]
-        {
+        for (on, word) in [
+            (self.outline, "outlined"),
+            (self.asan, "asan"),
+            (self.ubsan, "ubsan"),
+        ] {
             words.extend(on.then(|| word.to_owned()));
         }
         words.extend(self.flags.iter().cloned());
@@ -134,12 +150,19 @@ impl Options {
     /// For the original: the flags that must not reach the door.
     fn build_mode(&self, shim: &Path, original: &Path) -> Result<cc::Build, String> {
         let mut build = self.build();
-        build.include(shim).define("LG_ORIGINAL", format!("\"{}\"", original.display()).as_str());
+        build.include(shim).define(
+            "LG_ORIGINAL",
+            format!("\"{}\"", original.display()).as_str(),
+        );
         if self.outline {
             build.define("LG_OUTLINE", None);
         }
         if self.llp64 {
-            build.compiler(find_clang()?).pic(false).define("LG_LLP64", None).flags(LLP64_FLAGS);
+            build
+                .compiler(find_clang()?)
+                .pic(false)
+                .define("LG_LLP64", None)
+                .flags(LLP64_FLAGS);
         }
         if self.ubsan {
             let clang = build.get_compiler().is_like_clang();
@@ -160,12 +183,19 @@ impl Options {
 
 /// Compiles; the library's link lines are printed.
 pub fn compile(options: &Options, shim: &Path, original: &Path) -> Result<Compiled, String> {
-    let with =
-        Instrumented { windows_calls: options.llp64, instrumented: options.instrumented() };
+    let with = Instrumented {
+        windows_calls: options.llp64,
+        instrumented: options.instrumented(),
+    };
     let mode = options.build_mode(shim, original)?;
     // The door is System V, whatever the modes are.
     let mut door = options.build();
-    door.include(shim).flags(options.flags.iter().filter(|flag| !flag.starts_with("-fsanitize")));
+    door.include(shim).flags(
+        options
+            .flags
+            .iter()
+            .filter(|flag| !flag.starts_with("-fsanitize")),
+    );
 
     let compiler = mode.try_get_compiler().map_err(|e| no_compiler(&e))?;
     let mut objects = Vec::new();
@@ -192,9 +222,18 @@ pub fn compile(options: &Options, shim: &Path, original: &Path) -> Result<Compil
     let version = Command::new(compiler.path())
         .arg("--version")
         .output()
-        .map(|out| String::from_utf8_lossy(&out.stdout).lines().next().unwrap_or("").to_owned())
+        .map(|out| {
+            String::from_utf8_lossy(&out.stdout)
+                .lines()
+                .next()
+                .unwrap_or("")
+                .to_owned()
+        })
         .unwrap_or_default();
-    Ok(Compiled { compiler: version, options: options.words() })
+    Ok(Compiled {
+        compiler: version,
+        options: options.words(),
+    })
 }
 
 fn check(object: &PathBuf, file: &str, allowed: &Allowed) -> Result<(), String> {
@@ -215,7 +254,12 @@ fn find_clang() -> Result<String, String> {
     let own = env::var("CC").ok().filter(|cc| cc.contains("clang"));
     own.into_iter()
         .chain(CLANGS.map(str::to_owned))
-        .find(|name| Command::new(name).arg("--version").output().is_ok_and(|o| o.status.success()))
+        .find(|name| {
+            Command::new(name)
+                .arg("--version")
+                .output()
+                .is_ok_and(|o| o.status.success())
+        })
         .ok_or_else(|| {
             format!(
                 "LGUEST_C_VARIANT=llp64 needs clang, and none of these runs: {}.\n\
@@ -230,6 +274,10 @@ fn no_compiler(error: &cc::Error) -> String {
 }
 
 fn does_not_compile(original: &Path, compiler: &Path, file: &str, error: &cc::Error) -> String {
+    // The kinds of this error are not public; its text begins with them.
+    if error.to_string().starts_with("ToolNotFound") {
+        return no_compiler(error);
+    }
     format!(
         "the original does not compile: {} (included by shim/{file}), by {}.\n\
          Its errors are above. Another file needs what the shim does not have: use the pinned \

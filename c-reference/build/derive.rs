@@ -22,7 +22,9 @@ pub fn derive(original: &[u8]) -> Derived {
     let mut at = 0;
     while let Some(&byte) = original.get(at) {
         let rest = &original[at..];
-        let ends_here = !rest.get(WIDE.len()).is_some_and(|&b| b.is_ascii_alphanumeric() || b == b'_');
+        let ends_here = !rest
+            .get(WIDE.len())
+            .is_some_and(|&b| b.is_ascii_alphanumeric() || b == b'_');
         if rest.starts_with(WIDE) && ends_here {
             bytes.extend_from_slice(NARROW);
             replaced.push((line, at - line_start + 1));

@@ -40,7 +40,14 @@ fn one(url: &str, scratch: &Path, limit: Duration) -> Result<Vec<u8>, String> {
     fs::create_dir_all(scratch).map_err(|e| format!("cannot create {}: {e}", scratch.display()))?;
     let into = scratch.join(format!("fetch-{}", std::process::id()));
     let done = Command::new("curl")
-        .args(["--silent", "--show-error", "--fail", "--location", "--max-filesize", "1000000"])
+        .args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--location",
+            "--max-filesize",
+            "1000000",
+        ])
         .args(["--proto", "=https,http,file", "--proto-redir", "=https"])
         .args(["--noproxy", "127.0.0.1,localhost"])
         .args(["--max-time", &format!("{:.3}", limit.as_secs_f64())])

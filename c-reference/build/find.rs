@@ -84,7 +84,9 @@ impl Search<'_> {
             self.mend()
         );
         if self.flag("LGUEST_REQUIRE_REFERENCE") {
-            return Err(format!("{report}\n(LGUEST_REQUIRE_REFERENCE makes this an error)"));
+            return Err(format!(
+                "{report}\n(LGUEST_REQUIRE_REFERENCE makes this an error)"
+            ));
         }
         Ok(Outcome::Absent(report))
     }
@@ -103,7 +105,11 @@ impl Search<'_> {
         let release = self.pin.tag.trim_start_matches('v');
         let tree = format!("../shared/upstream/linux-{release}");
         let root = self.crate_dir.parent().unwrap_or(self.crate_dir);
-        places.push(("beside the workspace", root.join(tree).join(&self.pin.path), false));
+        places.push((
+            "beside the workspace",
+            root.join(tree).join(&self.pin.path),
+            false,
+        ));
         places.push(("fetched by an earlier build", self.kept_aside(), false));
         places
     }
@@ -125,7 +131,11 @@ impl Search<'_> {
             )
         })?;
         self.accept(&bytes).map_err(|why| {
-            format!("{} ({by}) is not the original: {why}\n{}", path.display(), self.mend())
+            format!(
+                "{} ({by}) is not the original: {why}\n{}",
+                path.display(),
+                self.mend()
+            )
         })?;
         Ok(self.found(by, path, bytes))
     }
@@ -170,9 +180,13 @@ impl Search<'_> {
         };
         let again = asked.is_some_and(|value| !value.is_empty());
         if !again && let Some(why) = fetch::remembered(self.stamp, &urls) {
-            return Err(format!("{why}\n(an earlier build's try; LGUEST_FETCH=1 tries again)"));
+            return Err(format!(
+                "{why}\n(an earlier build's try; LGUEST_FETCH=1 tries again)"
+            ));
         }
-        match fetch::fetch(&urls, self.out_dir, fetch::LIMIT, |bytes| self.accept(bytes)) {
+        match fetch::fetch(&urls, self.out_dir, fetch::LIMIT, |bytes| {
+            self.accept(bytes)
+        }) {
             Ok((bytes, url)) => {
                 let _ = fs::remove_file(self.stamp);
                 let path = self.keep(&bytes)?;

@@ -49,7 +49,10 @@ impl Pin {
 
 /// SHA-256 in lower-case hex.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The text behind `key =`, to the end of the file.
@@ -78,7 +81,8 @@ fn string(text: &str, key: &str) -> Result<String, String> {
 
 fn number(text: &str, key: &str) -> Result<usize, String> {
     let line = value(text, key)?.lines().next().unwrap_or("").trim();
-    line.parse().map_err(|_| format!("`{key}` is not a number: {line}"))
+    line.parse()
+        .map_err(|_| format!("`{key}` is not a number: {line}"))
 }
 
 /// The quoted strings up to a closing bracket or the end.
@@ -86,8 +90,9 @@ fn strings(value: &str, key: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     let mut rest = value.strip_prefix('[').unwrap_or(value).trim_start();
     while let Some(quoted) = rest.strip_prefix('"') {
-        let (one, after) =
-            quoted.split_once('"').ok_or_else(|| format!("`{key}`: a quote is not closed"))?;
+        let (one, after) = quoted
+            .split_once('"')
+            .ok_or_else(|| format!("`{key}`: a quote is not closed"))?;
         found.push(one.to_owned());
         rest = after.trim_start().trim_start_matches(',').trim_start();
     }

@@ -33,7 +33,9 @@ impl Allowed {
             undefined_prefixes: vec!["lg_"],
         };
         if !with.windows_calls {
-            allowed.undefined.extend(["memcpy", "memmove", "memset", "memcmp"]);
+            allowed
+                .undefined
+                .extend(["memcpy", "memmove", "memset", "memcmp"]);
         }
         allowed.instrumented(with)
     }
@@ -72,11 +74,19 @@ impl Allowed {
                 // The bounds of their own sections.
                 "__start___sancov_",
                 "__stop___sancov_",
+                "__start_asan_globals",
+                "__stop_asan_globals",
                 "__start___llvm_",
                 "__stop___llvm_",
             ]);
             self.defined.extend([
-                "__asan_", "__odr_asan", "___asan_", "__sancov_", "__llvm_", "__covrec_", "__prof",
+                "__asan_",
+                "__odr_asan",
+                "___asan_",
+                "__sancov_",
+                "__llvm_",
+                "__covrec_",
+                "__prof",
                 "__gcov_",
             ]);
         }

@@ -21,15 +21,21 @@ static u32 lg_launcher_address(const struct lguest *lg, u32 addr)
 	return LG_LAUNCHER_ADDRESS(lg->mem_base) + addr;
 }
 
+/* In a loop of our own: a variant must not call the C library's memset. */
+static void lg_zero(void *to, u32 len)
+{
+	u8 *bytes = to;
+	u32 i;
+
+	for (i = 0; i < len; i++)
+		bytes[i] = 0;
+}
+
 static noinline void __lgread(struct lg_cpu *cpu, void *to, u32 addr, u32 len)
 {
 	if (!lguest_address_ok(cpu->lg, addr, len) ||
 	    lg_copy_from_user(to, lg_launcher_address(cpu->lg, addr), len)) {
-		u8 *bytes = to;
-		u32 i;
-
-		for (i = 0; i < len; i++)
-			bytes[i] = 0;
+		lg_zero(to, len);
 		kill_guest(cpu, "bad read address %#lx len %u", addr, len);
 	}
 }

@@ -36,8 +36,9 @@ enum lhcall {
 
 static void lg_shutdown(struct lg_cpu *cpu, const struct hcall_args *args)
 {
-	char text[128] = { 0 };
+	char text[128];
 
+	lg_zero(text, sizeof(text));
 	__lgread(cpu, text, args->arg1, sizeof(text));
 	text[sizeof(text) - 1] = 0;
 	kill_guest(cpu, "CRASH: %s", text);
@@ -101,19 +102,21 @@ static noinline void do_hcall(struct lg_cpu *cpu, const struct hcall_args *args)
 static noinline void do_async_hcalls(struct lg_cpu *cpu)
 {
 	struct lguest_data *data = cpu->lg->lguest_data;
-	u8 status[LHCALL_RING_SIZE] = { 0 };
+	u8 status[LHCALL_RING_SIZE];
 	u32 i;
 
+	lg_zero(status, sizeof(status));
 	if (copy_from_user(status, &data->hcall_status, sizeof(status)))
 		return;
 
 	for (i = 0; i < LHCALL_RING_SIZE; i++) {
-		struct hcall_args args = { 0 };
+		struct hcall_args args;
 		u32 n = cpu->next_hcall;
 
 		if (status[n] == LG_RING_FREE)
 			break;
 		cpu->next_hcall = (n + 1) % LHCALL_RING_SIZE;
+		lg_zero(&args, sizeof(args));
 		if (copy_from_user(&args, &data->hcalls[n], sizeof(args))) {
 			kill_guest(cpu, "Fetching async hypercalls");
 			break;

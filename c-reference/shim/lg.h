@@ -63,11 +63,16 @@ _Static_assert(sizeof(struct lguest_data) == 1388, "lguest_data");
 static void __lgread(struct lg_cpu *cpu, void *to, u32 addr, u32 len);
 static void __lgwrite(struct lg_cpu *cpu, u32 addr, const void *from, u32 len);
 
+/* Zeroed as a number: of a structure it may become a call of memset. */
 #define lgread(cpu, addr, type)                                       \
 	({                                                            \
-		type lg_value = { 0 };                                \
-		__lgread((cpu), &lg_value, (addr), sizeof(lg_value)); \
-		lg_value;                                             \
+		union {                                               \
+			type value;                                   \
+			u64 bits;                                     \
+		} lg_read;                                            \
+		lg_read.bits = 0;                                     \
+		__lgread((cpu), &lg_read.value, (addr), sizeof(type));\
+		lg_read.value;                                        \
 	})
 
 #define lgwrite(cpu, addr, type, value)                                \

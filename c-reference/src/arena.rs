@@ -65,13 +65,14 @@ impl Arena {
     /// it stays so, contents and all. False if `pfn` names no table frame, or
     /// the system refuses.
     pub fn commit(&self, pfn: u32) -> bool {
-        let Some(committed) = self.slot(pfn) else { return false };
+        let Some(committed) = self.slot(pfn) else {
+            return false;
+        };
         if !committed.get() {
             let at = self.frame(pfn);
             // SAFETY: the page is within the mapping that this arena owns.
-            let done = unsafe {
-                libc::mprotect(at.cast(), PAGE, libc::PROT_READ | libc::PROT_WRITE)
-            };
+            let done =
+                unsafe { libc::mprotect(at.cast(), PAGE, libc::PROT_READ | libc::PROT_WRITE) };
             committed.set(done == 0);
         }
         committed.get()
@@ -96,7 +97,7 @@ impl Arena {
 
     #[inline]
     fn slot(&self, pfn: u32) -> Option<&Cell<bool>> {
-        if pfn < 2 || pfn % 2 != 0 {
+        if pfn < 2 || !pfn.is_multiple_of(2) {
             return None;
         }
         self.committed.get(pfn as usize / 2)

@@ -83,9 +83,14 @@ impl Crash {
         if packed == 0 {
             return Ok(());
         }
-        let kind = CrashKind::ALL.into_iter().find(|&kind| kind as u64 == packed >> 32);
+        let kind = CrashKind::ALL
+            .into_iter()
+            .find(|&kind| kind as u64 == packed >> 32);
         let kind = kind.expect("the door returns the kinds of world.h");
-        Err(Self { kind, pfn: packed as u32 })
+        Err(Self {
+            kind,
+            pfn: packed as u32,
+        })
     }
 }
 

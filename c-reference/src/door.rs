@@ -65,7 +65,10 @@ mod linked {
             // SAFETY: names are string literals of the C.
             let name = unsafe { CStr::from_ptr(fact.name) };
             let name = name.to_str().expect("C names are ASCII");
-            facts.push(Fact { name, value: fact.value });
+            facts.push(Fact {
+                name,
+                value: fact.value,
+            });
         }
         facts
     }

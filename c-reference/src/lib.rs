@@ -18,14 +18,17 @@ mod bindings;
 mod callbacks;
 mod crash;
 mod door;
+mod functions;
 mod original;
 mod reference;
 mod shared;
+mod state;
 
 pub use arena::Arena;
 pub use callbacks::{Callbacks, NO_PFN};
 pub use crash::{Crash, CrashKind};
 pub use door::{Fact, facts};
-pub use original::{Config, Original, PagingMode, Pgdir};
+pub use original::{Config, Original, PagingMode};
 pub use reference::{Reference, reference};
 pub use shared::{CallKind, DATA_BASE, MAX_CPUS, MAX_STACK_PINS, Shared, mixed};
+pub use state::Pgdir;

@@ -29,14 +29,20 @@ fn shadow(host: &Host, mode: PagingMode, pgdir: u32, vaddr: u32) -> Option<u64> 
 fn starts_linear_with_the_switcher_mapped() {
     for mode in MODES {
         let host = Host::new();
-        let Some(guest) = host.guest(mode) else { return };
+        let Some(guest) = host.guest(mode) else {
+            return;
+        };
         host.draw.set(2);
         assert_eq!(guest.init_guest_pagetable(), Ok(0));
         assert!(guest.linear_pages());
         assert_eq!(guest.cpu_pgd(), 2);
         let pgdir = guest.pgdir(2);
-        let expected =
-            Pgdir { gpgdir: 0, switcher_mapped: true, last_host_cpu: -1, pgdir: 2 << 12 };
+        let expected = Pgdir {
+            gpgdir: 0,
+            switcher_mapped: true,
+            last_host_cpu: -1,
+            pgdir: 2 << 12,
+        };
         assert_eq!(pgdir, expected);
         assert_eq!(guest.pgdir(0), Pgdir::default());
         let text = u64::from(DATA_BASE + 1) << 12 | 0x161;
@@ -48,7 +54,10 @@ fn starts_linear_with_the_switcher_mapped() {
         assert_eq!(shadow(&host, mode, pgdir.pgdir, 0x5123), Some(page | 0x21));
         assert_eq!(guest.demand_page(0x5123, 2), Ok((true, 0)));
         assert_eq!(shadow(&host, mode, pgdir.pgdir, 0x5123), Some(page | 0x63));
-        assert_eq!(guest.demand_page(PAGES * PAGE + 4, 2), Ok((false, PAGES * PAGE + 4)));
+        assert_eq!(
+            guest.demand_page(PAGES * PAGE + 4, 2),
+            Ok((false, PAGES * PAGE + 4))
+        );
         assert_eq!(guest.demand_page(SWITCHER, 0), Ok((false, 0)));
         assert_eq!(guest.guest_pa(0xdead_0000), Ok(0xdead_0000));
         assert_eq!(host.held_sum(), 2);
@@ -64,18 +73,29 @@ fn lives_from_the_first_call_to_the_end() {
     for mode in MODES {
         let host = Host::new();
         host.shared.tsc_khz.set(0x1234_5678);
-        let Some(guest) = host.booted(mode) else { return };
+        let Some(guest) = host.booted(mode) else {
+            return;
+        };
         assert_eq!(guest.lguest_data(), MEM_BASE + DATA);
         assert_eq!(guest.kernel_address(), KERNEL);
         assert_eq!(host.read_u32(DATA + 1368), SWITCHER.wrapping_neg());
         assert_eq!(host.read_u32(DATA + 1372), 0x1234_5678);
-        assert_eq!((host.read_u32(DATA + 12), host.read_u32(DATA + 16)), (0x1000, 0));
+        assert_eq!(
+            (host.read_u32(DATA + 12), host.read_u32(DATA + 16)),
+            (0x1000, 0)
+        );
 
         // Page tables of its own, with its stack in them.
         let (top, stack) = (0x8000, KERNEL + 0x2000);
         host.map(mode, top, stack, 0xa067);
-        assert_eq!(guest.do_hypercalls(&[call::SET_STACK, 0x69, stack + PAGE, 1, 0]), Ok(()));
-        assert_eq!((guest.ss1(), guest.esp1(), guest.stack_pages()), (0x69, stack + PAGE, 1));
+        assert_eq!(
+            guest.do_hypercalls(&[call::SET_STACK, 0x69, stack + PAGE, 1, 0]),
+            Ok(())
+        );
+        assert_eq!(
+            (guest.ss1(), guest.esp1(), guest.stack_pages()),
+            (0x69, stack + PAGE, 1)
+        );
         // The stack is not mapped while addresses are guest-physical.
         assert_eq!(host.reason(), "bad page table entry");
 
@@ -83,10 +103,16 @@ fn lives_from_the_first_call_to_the_end() {
         let guest = host.booted(mode).expect("as before");
         host.map(mode, top, stack, 0xa067);
         host.draw.set(1);
-        assert_eq!(guest.do_hypercalls(&[call::NEW_PGTABLE, top, 0, 0, 0]), Ok(()));
+        assert_eq!(
+            guest.do_hypercalls(&[call::NEW_PGTABLE, top, 0, 0, 0]),
+            Ok(())
+        );
         assert!(!guest.linear_pages());
         assert_eq!((guest.cpu_pgd(), guest.pgdir(1).gpgdir), (1, top));
-        assert_eq!(guest.do_hypercalls(&[call::SET_STACK, 0x69, stack + PAGE, 1, 0]), Ok(()));
+        assert_eq!(
+            guest.do_hypercalls(&[call::SET_STACK, 0x69, stack + PAGE, 1, 0]),
+            Ok(())
+        );
         assert_eq!((guest.dead(), host.reason()), (0, String::new()));
         let pgdir = guest.pgdir(1).pgdir;
         let frame = u64::from(GUEST_FRAME + 10) << 12;
@@ -96,7 +122,10 @@ fn lives_from_the_first_call_to_the_end() {
 
         // It tells of a change: another page, read-only but accessed.
         let pte = 0xb025;
-        assert_eq!(guest.do_hypercalls(&[call::SET_PTE, top, stack, pte, 0]), Ok(()));
+        assert_eq!(
+            guest.do_hypercalls(&[call::SET_PTE, top, stack, pte, 0]),
+            Ok(())
+        );
         let frame = u64::from(GUEST_FRAME + 11) << 12;
         assert_eq!(shadow(&host, mode, pgdir, stack), Some(frame | 0x25));
 
@@ -111,7 +140,10 @@ fn lives_from_the_first_call_to_the_end() {
             let base = SWITCHER + PAGE + cpu * 2 * PAGE;
             let at = |vaddr| shadow(&host, mode, pgdir, vaddr).expect("mapped");
             assert_eq!(at(base), nx | regs << 12 | 0x63);
-            assert_eq!(at(base + PAGE), nx | (state + 2 * u64::from(cpu)) << 12 | 0x61);
+            assert_eq!(
+                at(base + PAGE),
+                nx | (state + 2 * u64::from(cpu)) << 12 | 0x61
+            );
         }
         assert_eq!(shadow(&host, mode, pgdir, SWITCHER + PAGE), Some(0));
 

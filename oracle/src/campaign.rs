@@ -76,9 +76,8 @@ impl Tally {
             Ok(End::Lived) => {}
             Ok(End::Killed) => self.killed += 1,
             Ok(End::Bug(_)) => self.host_bugs += 1,
-            // The original leaks what it had when its first allocations fail (C lines 1087-1090): finding C7b.
-            Ok(End::NoGuest(..)) => self.known += 1,
-            Ok(End::Breach(_)) => self.breaches += 1,
+            Ok(end) if end.explained().is_some() => self.known += 1,
+            Ok(End::NoGuest(..) | End::Breach(..)) => self.breaches += 1,
             Err(_) => self.divergences += 1,
         }
     }
@@ -366,7 +365,9 @@ impl Bench {
                     }
                 }
             },
-            Ok(End::Breach(left)) => breach(mode, *left, scenario()),
+            Ok(end @ End::Breach(left, _)) if end.explained().is_none() => {
+                breach(mode, *left, scenario())
+            }
             Ok(_) => return,
         };
         let options = shared.options;

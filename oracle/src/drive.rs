@@ -2,7 +2,8 @@
 //! Driving scenarios: one side alone or two together, from a file or from a generator.
 
 use lguest_engine::{
-    Care, Difference, Left, Machine, Outcome, PageRecord, Pair, Runner, Side, Step, Verb, left,
+    Care, Difference, Left, Machine, Machinery, Outcome, PageRecord, Pair, Runner, Side, Step,
+    Verb, left,
 };
 use lguest_shadow::HostBug;
 
@@ -29,6 +30,8 @@ pub trait Drive {
     /// # Errors
     /// The sides differ.
     fn settle(&mut self) -> Result<(), Difference>;
+    /// References that finding C23 explains, if the port ran.
+    fn orphaned(&self) -> i64;
     /// The runner that generators look at.
     fn view(&self) -> &Runner<Self::View>;
 }
@@ -61,6 +64,10 @@ impl<A: Side, B: Side> Drive for Both<A, B> {
         self.pair.everything()
     }
 
+    fn orphaned(&self) -> i64 {
+        self.pair.b.side.host().orphaned()
+    }
+
     fn view(&self) -> &Runner<A> {
         &self.pair.a
     }
@@ -87,6 +94,10 @@ impl<S: Side> Drive for Alone<S> {
 
     fn settle(&mut self) -> Result<(), Difference> {
         Ok(())
+    }
+
+    fn orphaned(&self) -> i64 {
+        self.0.side.host().orphaned()
     }
 
     fn view(&self) -> &Runner<S> {
@@ -132,8 +143,21 @@ pub enum End {
     Bug(HostBug),
     /// `init_guest_pagetable` failed with this errno, and this is left of it.
     NoGuest(i32, Left),
-    /// The guest is gone and this is left of it.
-    Breach(Left),
+    /// The guest is gone and this is left of it; the references that finding C23 explains are told apart.
+    Breach(Left, i64),
+}
+
+impl End {
+    /// A finding explains all that is left behind: its id.
+    pub fn explained(&self) -> Option<&'static str> {
+        match self {
+            End::NoGuest(..) => Some("C7b"),
+            End::Breach(left, orphaned) if left.tables == 0 && left.references == *orphaned => {
+                Some("C23")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What came of a scenario.
@@ -224,7 +248,7 @@ pub fn run<D: Drive, S: Source>(
     }
     let left = left(drive.view().side.host());
     let end = if left != Left::default() {
-        End::Breach(left)
+        End::Breach(left, drive.orphaned())
     } else if killed {
         End::Killed
     } else {

@@ -63,7 +63,7 @@ impl fmt::Display for End {
                     left.tables, left.references
                 )
             }
-            End::Breach(left) => write!(
+            End::Breach(left, _) => write!(
                 to,
                 "left behind: {} tables, {} references",
                 left.tables, left.references
@@ -94,7 +94,7 @@ pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdic
                 .map_or(Verdict::Unsteady, |found| Verdict::Differ(Box::new(found)));
         }
     };
-    let harm = matches!(end, End::Bug(_) | End::Breach(_) | End::NoGuest(..));
+    let harm = matches!(end, End::Bug(_) | End::Breach(..) | End::NoGuest(..));
     match (scenario.machine.expect, harm) {
         (Expect::Agree, true) => Verdict::Unexplained(end),
         (Expect::Finding(_), false) => Verdict::FindingGone(end),

@@ -8,7 +8,7 @@
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
-#define noinline __attribute__((noinline))
+#define noinline __attribute__((__noinline__))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -26,9 +26,9 @@
  * apart from them) functions of their own.
  */
 #ifdef LG_OUTLINE
-#define LG_PRIMITIVE static __attribute__((noinline, unused))
+#define LG_PRIMITIVE static __attribute__((__noinline__, __unused__))
 #else
-#define LG_PRIMITIVE static inline __attribute__((always_inline, unused))
+#define LG_PRIMITIVE static inline __attribute__((__always_inline__, __unused__))
 #endif
 
 #endif

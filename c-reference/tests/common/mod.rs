@@ -171,10 +171,18 @@ impl Callbacks for Host {
         (self.misbehave.get())();
         let left = self.fail_alloc.get();
         self.fail_alloc.set(left.saturating_sub(1));
-        let pfn = if left == 1 { None } else { self.free.borrow_mut().pop_first() };
+        let pfn = if left == 1 {
+            None
+        } else {
+            self.free.borrow_mut().pop_first()
+        };
         let pa = pfn.map_or(0, |pfn| {
             assert!(self.arena.commit(pfn));
-            self.arena.longs(pfn).expect("committed").iter().for_each(|entry| entry.set(0));
+            self.arena
+                .longs(pfn)
+                .expect("committed")
+                .iter()
+                .for_each(|entry| entry.set(0));
             pfn << 12
         });
         self.called(CallKind::GetZeroedPage, u64::from(pa));
@@ -200,7 +208,9 @@ impl Callbacks for Host {
             CallKind::GetUserPagesFast,
             u64::from(write as u8) << 32 | u64::from(addr),
         );
-        let pfn = self.range(addr, 1).map_or(NO_PFN, |at| GUEST_FRAME + (at.start >> 12) as u32);
+        let pfn = self
+            .range(addr, 1)
+            .map_or(NO_PFN, |at| GUEST_FRAME + (at.start >> 12) as u32);
         self.shared.mix(u64::from(pfn));
         if let Some(held) = self.shared.held_of(pfn) {
             held.set(held.get() + 1);
@@ -211,7 +221,10 @@ impl Callbacks for Host {
     fn copy_from_user(&self, to: &mut [u8], from: u32) -> bool {
         let range = self.range(from, to.len());
         let ok = u64::from(range.is_some()) << 48;
-        self.called(CallKind::CopyFromUser, ok | (to.len() as u64) << 32 | u64::from(from));
+        self.called(
+            CallKind::CopyFromUser,
+            ok | (to.len() as u64) << 32 | u64::from(from),
+        );
         if let Some(range) = range {
             to.copy_from_slice(&self.memory.borrow()[range]);
             self.shared.mix_bytes(to);
@@ -222,7 +235,10 @@ impl Callbacks for Host {
     fn copy_to_user(&self, to: u32, from: &[u8]) -> bool {
         let range = self.range(to, from.len());
         let ok = u64::from(range.is_some()) << 48;
-        self.called(CallKind::CopyToUser, ok | (from.len() as u64) << 32 | u64::from(to));
+        self.called(
+            CallKind::CopyToUser,
+            ok | (from.len() as u64) << 32 | u64::from(to),
+        );
         if let Some(range) = range {
             self.memory.borrow_mut()[range].copy_from_slice(from);
             self.shared.mix_bytes(from);

@@ -58,15 +58,21 @@ impl<M: Mode, P: Policy, H: PortHost<M>> Side for PortSide<'_, M, P, H> {
         self.guest = Lguest::new(host, self.guest.policy(), config);
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn init_guest_pagetable(&mut self) -> Result<i32, HostBug> {
         self.guest.begin_step();
         self.guest.init_guest_pagetable()
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn do_hypercalls(&mut self, args: &[u32; 5]) -> Result<(), HostBug> {
         self.guest.do_hypercalls(args)
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn demand_page(&mut self, vaddr: u32, errcode: u32) -> Result<Demand, HostBug> {
         // The original's callers hand in a variable that holds anything; the function sets it.
         let mut iomem = u32::MAX;
@@ -74,15 +80,20 @@ impl<M: Mode, P: Policy, H: PortHost<M>> Side for PortSide<'_, M, P, H> {
         Ok(Demand { fixed, iomem })
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn map_switcher_in_guest(&mut self) -> Result<(), HostBug> {
         self.guest.map_switcher_in_guest()
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn guest_pa(&mut self, vaddr: u32) -> Result<u32, HostBug> {
         self.guest.guest_pa(Gva(vaddr))
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug> {
         self.guest.free_guest_pagetable()
     }

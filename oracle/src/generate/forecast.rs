@@ -13,8 +13,6 @@ pub(super) struct Forecast<'a, S> {
     pub launcher: &'a Launcher,
     pub paging: Paging,
     pub switcher: u32,
-    /// Guest pages.
-    pub pages: u32,
 }
 
 impl<S: Side> Forecast<'_, S> {
@@ -108,10 +106,9 @@ impl<S: Side> Forecast<'_, S> {
     /// LGUEST_INIT at this address would do.
     fn init(&self, at: u32) -> bool {
         const SIZE: u32 = 1388;
-        let end = u64::from(at) + u64::from(SIZE);
-        end <= u64::from(self.pages) << 12
+        self.view.in_memory(at, SIZE)
             && self.launcher.allows(u64::from(at >> 12), true)
-            && self.launcher.allows((end - 1) >> 12, true)
+            && self.launcher.allows(u64::from(at.wrapping_add(SIZE - 1) >> 12), true)
     }
 }
 

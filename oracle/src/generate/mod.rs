@@ -1,43 +1,222 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Placeholder so that the crate builds; the generators replace this file.
+//! Generators of scenarios: a guest kernel that starts and works, a hostile guest, and one that is both.
+//!
+//! A generator looks at the world while it chooses and then writes concrete numbers, so that what it made stands
+//! by itself. Scenario `index` is a function of seed, profile, index, mode and of what the world does alone.
+
+mod boot;
+mod chaos;
+mod context;
+mod deadly;
+mod forecast;
+mod launcher;
+mod machine;
+mod mixed;
+mod paging;
+mod profile;
+mod prologue;
+mod quals;
+mod rng;
+mod values;
+mod view;
+
+use lguest_engine::{Machine, PageRecord, PagingMode, Runner, Side, Step, Verb};
+
 use crate::drive::Source;
-use lguest_engine::{Machine, PageRecord, PagingMode, Runner, Side, Step};
+use crate::sim::mix;
+use boot::Kernel;
+use chaos::Chaos;
+use context::Context;
+use mixed::Spice;
+use paging::Paging;
+use quals::Plan;
+use rng::Rng;
+use view::View;
+
+pub use profile::{Profile, UnknownProfile};
+
+/// Acts without a step, in a row, after which the guest just waits.
+const PATIENCE: u32 = 32;
+
+/// How far a scenario has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Profile {
-    Boot,
-    Chaos,
-    Mixed,
+enum Stage {
+    Start,
+    Life,
+    /// The deadly act was done, or the guest died by itself; so many more steps are to come.
+    End(u32),
 }
-impl Profile {
-    pub const ALL: [Profile; 3] = [Profile::Boot, Profile::Chaos, Profile::Mixed];
-    pub fn name(self) -> &'static str {
-        match self {
-            Profile::Boot => "boot",
-            Profile::Chaos => "chaos",
-            Profile::Mixed => "mixed",
-        }
-    }
-}
+
+/// Makes one scenario after the other, and keeps its memory between them.
 pub struct Generator {
+    /// The scenario's machine.
     pub machine: Machine,
+    /// How its launcher maps the guest's pages.
     pub pages: Vec<PageRecord>,
+    profile: Profile,
+    ctx: Context,
+    kernel: Kernel,
+    chaos: Chaos,
+    spice: Spice,
+    stage: Stage,
+    /// Steps until the end, about.
+    length: u32,
+    /// It dies at its start.
+    stillborn: bool,
+    /// It ends with a deadly act.
+    doomed: bool,
+    /// It ends with a step that destroys the guest.
+    destroys: bool,
 }
+
 impl Generator {
-    pub fn new(_: u64, _: Profile, _: u64, mode: PagingMode) -> Self {
-        Generator {
-            machine: Machine {
-                mode,
-                ..Machine::default()
-            },
+    /// Scenario `index` of a campaign.
+    #[must_use]
+    pub fn new(seed: u64, profile: Profile, index: u64, mode: PagingMode) -> Self {
+        let mut generator = Generator {
+            machine: Machine::DEFAULT,
             pages: Vec::new(),
+            profile,
+            ctx: Context::new(),
+            kernel: Kernel::default(),
+            chaos: Chaos::default(),
+            spice: Spice::default(),
+            stage: Stage::Start,
+            length: 0,
+            stillborn: false,
+            doomed: false,
+            destroys: false,
+        };
+        generator.reset(seed, profile, index, mode);
+        generator
+    }
+
+    /// Another scenario, in the memory of this one. A mode of `both` means two levels.
+    pub fn reset(&mut self, seed: u64, profile: Profile, index: u64, mode: PagingMode) {
+        let mode = if mode == PagingMode::Both { PagingMode::NoPae } else { mode };
+        let mut state = mix(seed, index);
+        state = mix(state, (profile as u64) << 8 | mode as u64);
+        let ctx = &mut self.ctx;
+        ctx.clear();
+        ctx.rng = Rng::new(state);
+        ctx.paging = Paging { pae: mode == PagingMode::Pae };
+        self.profile = profile;
+        self.machine = machine::draw(&mut ctx.rng, profile, mode, &mut self.pages);
+        ctx.machine = self.machine;
+        ctx.launcher.reset(&self.machine, &self.pages);
+        let (failing, stillborn, doomed) = match profile {
+            Profile::Boot => (2, 2, 4),
+            Profile::Chaos => (0, 7, 35),
+            Profile::Mixed => (15, 6, 30),
+        };
+        ctx.plan = Plan::draw(&mut ctx.rng, failing);
+        self.stillborn = ctx.rng.percent(stillborn);
+        self.doomed = ctx.rng.percent(doomed);
+        self.destroys = ctx.rng.one_in(8);
+        self.length = match profile {
+            Profile::Boot if ctx.rng.percent(90) => ctx.rng.range(1000, 3000),
+            Profile::Boot => ctx.rng.range(150, 1000),
+            Profile::Chaos => ctx.rng.range(20, 300),
+            Profile::Mixed => ctx.rng.range(200, 1500),
+        };
+        self.stage = Stage::Start;
+        self.spice = Spice::default();
+        if profile != Profile::Boot {
+            self.chaos.draw(ctx);
+        }
+        if profile == Profile::Mixed {
+            self.spice = Spice::draw(ctx);
         }
     }
-    pub fn reset(&mut self, seed: u64, profile: Profile, index: u64, mode: PagingMode) {
-        *self = Self::new(seed, profile, index, mode);
+
+    /// Says more steps; false at the end of the scenario.
+    #[inline(never)]
+    fn refill<S: Side>(&mut self, world: &Runner<S>) -> bool {
+        let dead = world.over() || world.side.dead() != 0;
+        let ctx = &mut self.ctx;
+        ctx.drop_rest();
+        match self.stage {
+            Stage::Start if self.stillborn => {
+                deadly::stillborn(ctx);
+                self.stage = Stage::End(ctx.rng.below(3));
+            }
+            Stage::Start => {
+                self.stage = Stage::Life;
+                if self.profile == Profile::Chaos {
+                    self.chaos.prologue(ctx);
+                } else {
+                    self.kernel.lay_out(ctx);
+                    self.kernel.start(ctx);
+                }
+            }
+            Stage::Life if dead => self.stage = Stage::End(ctx.rng.below(4)),
+            Stage::Life if ctx.emitted >= self.length => {
+                let view = View::new(world, &self.machine);
+                if self.doomed && view.state.lguest_data != 0 && !view.state.linear_pages {
+                    deadly::act(ctx, &view);
+                }
+                self.stage = Stage::End(if self.doomed { ctx.rng.below(4) } else { 0 });
+            }
+            Stage::Life => {
+                if self.profile == Profile::Chaos {
+                    self.chaos.step(ctx, world);
+                } else {
+                    self.kernel.act(ctx, world);
+                    self.spice.add(ctx, &mut self.chaos, &self.kernel, world);
+                }
+            }
+            Stage::End(0) if self.destroys => {
+                self.destroys = false;
+                ctx.say(Step::new(Verb::Destroy, [0; 5]));
+            }
+            Stage::End(0) => return false,
+            Stage::End(left) => {
+                self.stage = Stage::End(left - 1);
+                if dead && self.profile != Profile::Boot {
+                    let view = View::new(world, &self.machine);
+                    let step = self.chaos.candidate(ctx, &view);
+                    ctx.say(step);
+                } else {
+                    ctx.run();
+                }
+            }
+        }
+        true
+    }
+
+    /// The next step of a world in which hostile steps were taken: one that the guest lives through.
+    fn wary<S: Side>(&mut self, world: &Runner<S>) -> Option<Step> {
+        while let Some(step) = self.ctx.pop() {
+            if self.stage != Stage::Life || self.spice.survives(&self.ctx, world, &step) {
+                return Some(step);
+            }
+        }
+        None
     }
 }
+
 impl Source for Generator {
-    fn next<S: Side>(&mut self, _: &Runner<S>) -> Option<Step> {
-        None
+    #[inline]
+    fn next<S: Side>(&mut self, world: &Runner<S>) -> Option<Step> {
+        if world.over() {
+            return None;
+        }
+        let mut idle = 0;
+        loop {
+            let step = if self.profile == Profile::Mixed { self.wary(world) } else { self.ctx.pop() };
+            if step.is_some() {
+                return step;
+            }
+            if idle == PATIENCE {
+                self.ctx.drop_rest();
+                self.ctx.run();
+                idle = 0;
+                continue;
+            }
+            idle += 1;
+            if !self.refill(world) {
+                return None;
+            }
+        }
     }
 }

@@ -47,13 +47,18 @@ impl<'a, S: Side> View<'a, S> {
     /// An entry of the guest's tables; nothing if the host cannot read it.
     pub fn entry(&self, at: u32) -> Option<u64> {
         let len = self.paging.entry();
-        let end = at.wrapping_add(len);
-        if end > self.machine.pages.wrapping_mul(4096) || end < at {
+        if !self.in_memory(at, len) {
             return None;
         }
         let mut bytes = [0u8; 8];
         let done = self.world.side.host().guest_read(at, &mut bytes[..len as usize]);
         done.then(|| u64::from_le_bytes(bytes))
+    }
+
+    /// The host takes these bytes for guest memory; in 32 bits, as it counts.
+    pub fn in_memory(&self, at: u32, len: u32) -> bool {
+        let end = at.wrapping_add(len);
+        end <= self.machine.pages.wrapping_mul(4096) && end >= at
     }
 
     fn bad_table(&self, entry: u64, allowed: u64) -> bool {

@@ -5,7 +5,7 @@
 //! here. What the shim does inline in C (page counts, recorded stores) stands here in Rust.
 
 use lguest_c_reference::{CallKind, Callbacks, Crash, CrashKind, DATA_BASE, NO_PFN};
-use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, Slot};
+use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
 use super::machinery::TableOf;
 use super::{Call, SimHost, mix};
@@ -103,6 +103,7 @@ impl SimHost {
             pfn
         });
         let result = pfn.unwrap_or(NO_PFN);
+        self.pinned.set(result);
         self.mix(CallKind::GetUserPagesFast.word(u64::from(write & 0xff) << 32 | u64::from(addr)));
         self.mix(result.into());
         self.log(
@@ -198,18 +199,26 @@ impl<M: Mode> Host<M> for SimHost
 where
     SimHost: TableOf<M>,
 {
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn get_zeroed_page(&self) -> u32 {
         self.do_get_zeroed_page()
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn free_page(&self, pa: u32) -> Result<(), HostBug> {
         self.do_free_page(pa)
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn get_user_pages_fast(&self, addr: u32, write: u32) -> Option<u32> {
         self.do_get_user_pages_fast(addr, write)
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn get_page(&self, pfn: u32) {
         self.call();
         self.mix(CallKind::GetPage.word(pfn.into()));
@@ -219,7 +228,8 @@ where
         }
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn put_page(&self, pfn: u32) -> Result<(), HostBug> {
         self.call();
         self.mix(CallKind::PutPage.word(pfn.into()));
@@ -233,67 +243,89 @@ where
         }
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn copy_from_user(&self, to: &mut [u8], from: u32) -> bool {
         self.do_copy_from_user(to, from)
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn copy_to_user(&self, to: u32, from: &[u8]) -> bool {
         self.do_copy_to_user(to, from)
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn prandom_u32(&self) -> u32 {
         self.do_prandom_u32()
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn kasprintf(&self, text: &[u8]) -> bool {
         self.do_kasprintf(text)
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn smp_processor_id(&self) -> u32 {
         self.shared.cpu.get()
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn nr_cpu_ids(&self) -> u32 {
         self.shared.nr_cpus.get()
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn switcher_addr(&self) -> u32 {
         self.shared.switcher_addr.get()
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn switcher_page(&self, i: u32) -> u32 {
         DATA_BASE.wrapping_add(1).wrapping_add(i)
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn supported_pte_mask(&self) -> u64 {
         self.shared.pte_mask.get()
     }
 
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn tsc_khz(&self) -> u32 {
         self.shared.tsc_khz.get()
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn table(&self, pa: u32) -> Result<&M::Table, HostBug> {
         self.table_of(pa)
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn set_pte(&self, slot: &Slot<'_, M>, value: M::Entry) {
+        if self.pinned.replace(NO_PFN) != NO_PFN && !value.has(PRESENT) {
+            self.orphaned.set(self.orphaned.get() + 1);
+        }
         self.recorded_store(CallKind::SetPte, slot, value);
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn set_pmd(&self, slot: &Slot<'_, M>, value: M::Entry) {
         self.recorded_store(CallKind::SetPmd, slot, value);
     }
 
-    #[inline]
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn set_pgd(&self, slot: &Slot<'_, M>, value: M::Entry) {
         self.recorded_store(CallKind::SetPgd, slot, value);
         if !M::PAE {

@@ -166,6 +166,10 @@ impl Machinery for SimHost {
         to(&self.message.borrow());
     }
 
+    fn orphaned(&self) -> i64 {
+        self.orphaned.get()
+    }
+
     fn draws(&self) -> u32 {
         self.draws.get()
     }

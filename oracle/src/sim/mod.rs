@@ -12,7 +12,7 @@ mod tables;
 
 use std::cell::{Cell, RefCell};
 
-use lguest_c_reference::{DATA_BASE, MAX_CPUS, Shared};
+use lguest_c_reference::{DATA_BASE, MAX_CPUS, NO_PFN, Shared};
 use lguest_engine::{Event, Machine, PageRecord, Step, Verb};
 
 pub use call::Call;
@@ -50,6 +50,9 @@ pub struct SimHost {
     mem_base: Cell<u32>,
     seed: Cell<u64>,
     switcher_pages: Cell<u32>,
+    /// The frame pinned last, until an entry is stored.
+    pinned: Cell<u32>,
+    orphaned: Cell<i64>,
     message: RefCell<Vec<u8>>,
     emptied: [Cell<u32>; EMPTIED],
     emptied_len: Cell<usize>,
@@ -79,6 +82,8 @@ impl SimHost {
             mem_base: Cell::new(0),
             seed: Cell::new(0),
             switcher_pages: Cell::new(0),
+            pinned: Cell::new(NO_PFN),
+            orphaned: Cell::new(0),
             message: RefCell::default(),
             emptied: [const { Cell::new(0) }; EMPTIED],
             emptied_len: Cell::new(0),
@@ -119,6 +124,8 @@ impl SimHost {
         self.mem_base.set(machine.mem_base);
         self.seed.set(machine.seed);
         self.draws.set(0);
+        self.pinned.set(NO_PFN);
+        self.orphaned.set(0);
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
         self.plan(&NO_STEP);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Hostile steps among those of a guest kernel.
+
+use lguest_engine::{Runner, Side, Step, Verb};
+
+use super::boot::Kernel;
+use super::chaos::Chaos;
+use super::context::Context;
+use super::view::View;
+
+/// How hostile a kernel is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spice {
+    /// One act in so many is followed by hostile steps; 0 is none.
+    every: u32,
+    /// Most of them at once.
+    most: u32,
+    /// There was one, so the kernel's books may be wrong.
+    pub tainted: bool,
+}
+
+impl Spice {
+    pub fn draw(ctx: &mut Context) -> Self {
+        Spice { every: ctx.rng.pick(&[3, 6, 12, 30, 80]), most: ctx.rng.range(1, 6), tainted: false }
+    }
+
+    /// Says hostile steps, if it is time for some.
+    pub fn add<S: Side>(&mut self, ctx: &mut Context, chaos: &mut Chaos, kernel: &Kernel, world: &Runner<S>) {
+        if self.every == 0 || !ctx.rng.one_in(self.every) {
+            return;
+        }
+        self.tainted = true;
+        let leanings = &mut chaos.leanings;
+        leanings.gpgdirs.clear();
+        leanings.vaddrs.clear();
+        kernel.places(&mut leanings.gpgdirs, &mut leanings.vaddrs);
+        for _ in 0..ctx.rng.range(1, self.most) {
+            chaos.step(ctx, world);
+        }
+    }
+
+    /// The guest lives through the step, as far as can be seen; what does not enter the host is left alone.
+    pub fn survives<S: Side>(self, ctx: &Context, world: &Runner<S>, step: &Step) -> bool {
+        if !self.tainted || matches!(step.verb, Verb::Write | Verb::Map | Verb::DeviceWrite) {
+            return true;
+        }
+        let machine = ctx.machine;
+        !Chaos::deadly(ctx, &View::new(world, &machine), step)
+    }
+}
