@@ -147,19 +147,6 @@ pub enum End {
     Breach(Left, i64),
 }
 
-impl End {
-    /// A finding explains all that is left behind: its id.
-    pub fn explained(&self) -> Option<&'static str> {
-        match self {
-            End::NoGuest(..) => Some("C7b"),
-            End::Breach(left, orphaned) if left.tables == 0 && left.references == *orphaned => {
-                Some("C23")
-            }
-            _ => None,
-        }
-    }
-}
-
 /// What came of a scenario.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Run {

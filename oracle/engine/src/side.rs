@@ -10,6 +10,9 @@ use crate::{Event, Machine, PageRecord, Step};
 /// The 4 KiB of one frame, as the words that the processor sees.
 pub type FrameWords = [Cell<u32>; 1024];
 
+/// Words of a frame that are told apart when it is written: a sixteenth.
+pub const BLOCK_WORDS: usize = 64;
+
 /// What a frame is, under a name that means the same on every host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FrameName {
@@ -70,8 +73,8 @@ pub trait Machinery {
     fn tables_held(&self) -> u32;
     /// A table frame that was written to while it was free, found when it was handed out again.
     fn corrupted(&self) -> Option<u32>;
-    /// The `i`-th data frame written since `settle_dirty`.
-    fn dirty(&self, i: usize) -> Option<u32>;
+    /// The `i`-th data frame written since `settle_dirty`, and a bit for each of its blocks of [`BLOCK_WORDS`] that was.
+    fn dirty(&self, i: usize) -> Option<(u32, u16)>;
     /// Forgets the list that `dirty` gives.
     fn settle_dirty(&self);
     /// The `i`-th entry (by its physical address) whose table was freed in this step; the port's host knows.
@@ -158,6 +161,8 @@ pub trait Side {
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug>;
     /// What it keeps outside of tables.
     fn state(&self) -> State;
+    /// Stack pages pinned by the last hypercall.
+    fn pins(&self) -> u32;
     /// `State::dead` alone.
     fn dead(&self) -> i32;
     /// `State::lguest_data` alone.

@@ -92,7 +92,11 @@ impl Context {
     #[inline]
     pub fn write_entry(&mut self, at: u32, value: u64) {
         let width = self.paging.entry();
-        let high = if self.paging.pae { (value >> 32) as u32 } else { 0 };
+        let high = if self.paging.pae {
+            (value >> 32) as u32
+        } else {
+            0
+        };
         self.push(Step::new(Verb::Write, [at, value as u32, high, width, 0]));
     }
 

@@ -14,7 +14,6 @@ mod machine;
 mod mixed;
 mod paging;
 mod profile;
-mod prologue;
 mod quals;
 mod rng;
 mod values;
@@ -93,13 +92,19 @@ impl Generator {
 
     /// Another scenario, in the memory of this one. A mode of `both` means two levels.
     pub fn reset(&mut self, seed: u64, profile: Profile, index: u64, mode: PagingMode) {
-        let mode = if mode == PagingMode::Both { PagingMode::NoPae } else { mode };
+        let mode = if mode == PagingMode::Both {
+            PagingMode::NoPae
+        } else {
+            mode
+        };
         let mut state = mix(seed, index);
         state = mix(state, (profile as u64) << 8 | mode as u64);
         let ctx = &mut self.ctx;
         ctx.clear();
         ctx.rng = Rng::new(state);
-        ctx.paging = Paging { pae: mode == PagingMode::Pae };
+        ctx.paging = Paging {
+            pae: mode == PagingMode::Pae,
+        };
         self.profile = profile;
         self.machine = machine::draw(&mut ctx.rng, profile, mode, &mut self.pages);
         ctx.machine = self.machine;
@@ -203,7 +208,11 @@ impl Source for Generator {
         }
         let mut idle = 0;
         loop {
-            let step = if self.profile == Profile::Mixed { self.wary(world) } else { self.ctx.pop() };
+            let step = if self.profile == Profile::Mixed {
+                self.wary(world)
+            } else {
+                self.ctx.pop()
+            };
             if step.is_some() {
                 return step;
             }

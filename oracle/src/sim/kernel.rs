@@ -312,7 +312,8 @@ where
     #[cfg_attr(feature = "outline", inline(never))]
     #[cfg_attr(not(feature = "outline"), inline)]
     fn set_pte(&self, slot: &Slot<'_, M>, value: M::Entry) {
-        if self.pinned.replace(NO_PFN) != NO_PFN && !value.has(PRESENT) {
+        let pinned = self.pinned.replace(NO_PFN);
+        if pinned != NO_PFN && pinned == value.pte_pfn() && !value.has(PRESENT) {
             self.orphaned.set(self.orphaned.get() + 1);
         }
         self.recorded_store(CallKind::SetPte, slot, value);

@@ -140,8 +140,9 @@ impl Machinery for SimHost {
         Some(self.tables.corrupted()).filter(|pfn| *pfn != 0)
     }
 
-    fn dirty(&self, i: usize) -> Option<u32> {
-        self.memory.dirty(i).map(|frame| self.guest_base() + frame)
+    fn dirty(&self, i: usize) -> Option<(u32, u16)> {
+        let (frame, blocks) = self.memory.dirty(i)?;
+        Some((self.guest_base() + frame, blocks))
     }
 
     fn settle_dirty(&self) {
