@@ -75,7 +75,7 @@ impl fmt::Display for End {
 
 /// Runs a scenario on both sides in one mode, with everything compared after each step.
 pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
-    let steps = &mut Given(scenario.steps.iter().copied());
+    let steps = &mut Given(scenario.steps.iter());
     let (machine, pages) = (&scenario.machine, &scenario.pages);
     let run = match mode {
         PagingMode::Pae => hosts

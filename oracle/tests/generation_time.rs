@@ -43,7 +43,7 @@ fn measure<D: Drive>(
             });
         }
         let given = time(|| {
-            let mut given = Given(steps.iter().copied());
+            let mut given = Given(steps.iter());
             drive::run(drive, &machine, &pages, &mut given, |_, _, _| {});
         });
         for (best, now) in best.iter_mut().zip([reset, made, given]) {

@@ -20,7 +20,10 @@ pub mod lguest_data {
 }
 
 /// What came of a step.
+///
+/// The tag is as wide as what goes with it: outcomes are copied for each step, and copies of odd width are slow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
 pub enum Outcome {
     /// The guest is dead or gone: nothing was done.
     Skipped,
@@ -28,13 +31,10 @@ pub enum Outcome {
     Done,
     /// What a function returned, or whether memory took a write.
     Value(u32),
-    /// A fault was handed to `demand_page`.
-    Fault {
-        /// It mapped the page.
-        fixed: bool,
-        /// Guest-physical address of I/O memory, or 0.
-        iomem: u32,
-    },
+    /// `demand_page` mapped the page; what it left in its out-parameter.
+    Fixed(u32),
+    /// `demand_page` did not; guest-physical address of I/O memory, or 0.
+    NotFixed(u32),
     /// A guest access reached memory: the word read, or written.
     Word(u32),
     /// A guest access is a fault of the guest's own: its error code.
@@ -162,9 +162,10 @@ impl<S: Side> Runner<S> {
             Verb::Async => self.put_async(&step.args),
             Verb::DemandPage => {
                 let demand = self.side.demand_page(a0, a1)?;
-                Outcome::Fault {
-                    fixed: demand.fixed,
-                    iomem: demand.iomem,
+                if demand.fixed {
+                    Outcome::Fixed(demand.iomem)
+                } else {
+                    Outcome::NotFixed(demand.iomem)
                 }
             }
             Verb::Access => self.access(

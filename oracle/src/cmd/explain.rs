@@ -71,7 +71,7 @@ fn show<S: Side>(
     let mut number = 0;
     let mut before = String::new();
     let mut shown = Ok(());
-    let steps = &mut Given(scenario.steps.iter().copied());
+    let steps = &mut Given(scenario.steps.iter());
     let run = run(
         &mut alone,
         &scenario.machine,

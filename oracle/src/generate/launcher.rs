@@ -60,7 +60,7 @@ impl Launcher {
     }
 
     /// Takes note of the host event that a step is, if it is one.
-    #[inline]
+    #[inline(always)]
     pub fn note(&mut self, step: &Step) {
         let page = step.args[0];
         match step.verb {

@@ -189,32 +189,30 @@ impl Generator {
         true
     }
 
-    /// The next step of a world in which hostile steps were taken: one that the guest lives through.
-    fn wary<S: Side>(&mut self, world: &Runner<S>) -> Option<Step> {
-        while let Some(step) = self.ctx.pop() {
-            if self.stage != Stage::Life || self.spice.survives(&self.ctx, world, &step) {
-                return Some(step);
+    /// Passes over steps, in a world in which hostile ones were taken, that the guest does not live through.
+    fn wary<S: Side>(&mut self, world: &Runner<S>) {
+        while let Some(step) = self.ctx.first() {
+            if self.stage != Stage::Life || self.spice.survives(&self.ctx, world, step) {
+                return;
             }
+            self.ctx.pass();
         }
-        None
     }
 }
 
 impl Source for Generator {
     #[inline]
-    fn next<S: Side>(&mut self, world: &Runner<S>) -> Option<Step> {
+    fn next<S: Side>(&mut self, world: &Runner<S>) -> Option<&Step> {
         if world.over() {
             return None;
         }
         let mut idle = 0;
         loop {
-            let step = if self.profile == Profile::Mixed {
-                self.wary(world)
-            } else {
-                self.ctx.pop()
-            };
-            if step.is_some() {
-                return step;
+            if self.profile == Profile::Mixed {
+                self.wary(world);
+            }
+            if self.ctx.first().is_some() {
+                return self.ctx.pass();
             }
             if idle == PATIENCE {
                 self.ctx.drop_rest();

@@ -25,15 +25,15 @@ struct PageMap {
 struct Frame {
     words: OnceCell<Box<FrameWords>>,
     /// Blocks written since the reset, a bit each.
-    written: Cell<u16>,
+    written: Cell<u64>,
     /// Blocks written since `settle`.
-    dirty: Cell<u16>,
+    dirty: Cell<u64>,
 }
 
 /// The bits of the blocks that hold bytes `first` to `last` of a frame.
-fn blocks(first: u32, last: u32) -> u16 {
-    let upto = |block: u32| ((2_u32 << block) - 1) as u16;
-    upto(last >> 8 & 15) & !(upto(first >> 8 & 15) >> 1)
+fn blocks(first: u32, last: u32) -> u64 {
+    let upto = |block: u32| u64::MAX >> (63 - (block & 63));
+    upto(last >> 6) & !(upto(first >> 6) >> 1)
 }
 
 /// Guest frames by number from 0: first one for each page, then the copies.
@@ -206,7 +206,7 @@ impl Memory {
     }
 
     #[inline]
-    fn writable(&self, k: u32, blocks: u16) -> &FrameWords {
+    fn writable(&self, k: u32, blocks: u64) -> &FrameWords {
         let frame = &self.frames[k as usize];
         if frame.dirty.get() & blocks != blocks {
             self.mark(k, frame, blocks);
@@ -214,7 +214,7 @@ impl Memory {
         frame.words.get_or_init(zeroed)
     }
 
-    fn mark(&self, k: u32, frame: &Frame, blocks: u16) {
+    fn mark(&self, k: u32, frame: &Frame, blocks: u64) {
         let written = frame.written.get();
         if written == 0 {
             self.written.borrow_mut().push(k);
@@ -228,7 +228,7 @@ impl Memory {
     }
 
     /// The `i`-th frame written since `settle`, and which of its blocks were.
-    pub fn dirty(&self, i: usize) -> Option<(u32, u16)> {
+    pub fn dirty(&self, i: usize) -> Option<(u32, u64)> {
         let k = self.dirty.borrow().get(i).copied()?;
         Some((k, self.frames[k as usize].dirty.get()))
     }
