@@ -435,4 +435,8 @@ pub const PORT: &[PortBug] = &[
         "Dead::Errno(ENOMEM)",
         "Dead::Message",
         "a kill text without memory is believed to be there"),
+    bug("message_not_cut", Neighbours, Both, "hypercalls.rs",
+        "message[MESSAGE - 1] = 0;",
+        "message[MESSAGE - 1] |= 0;",
+        "SHUTDOWN's message keeps its last byte"),
 ];

@@ -28,14 +28,18 @@ pub(super) fn draw(
     let reuse = rng.pick(&[Reuse::Lowest, Reuse::Lowest, Reuse::Fifo, Reuse::Seeded]);
     let tables = match reuse {
         // So few that sometimes there is no guest at all.
-        _ if hostile && rng.one_in(24) => rng.range(1, 24),
+        _ if hostile && rng.one_in(24) => rng.pick(&[1, 2, 3, 4, 5, 6, 12, 24]),
         Reuse::Lowest if rng.percent(90) => 2048,
         _ => rng.pick(&[96, 128, 128]),
     };
     let mut machine = Machine {
         mode,
         pages,
-        device_pages: if rng.percent(60) { 4 } else { rng.below(17) },
+        device_pages: match rng.below(10) {
+            0..6 => 4,
+            6 => 0,
+            _ => rng.below(17),
+        },
         cpus: cpus as u8,
         nx: rng.percent(75),
         global: rng.percent(75),
@@ -72,7 +76,8 @@ fn pages(rng: &mut Rng, hostile: bool) -> u32 {
         12..100 => rng.range(64, 256),
         100..118 => rng.range(257, 512),
         // Limits whose product with the page size is near 2^32, or wraps.
-        118 if hostile => rng.pick(&[
+        116..120 if hostile => rng.pick(&[
+            0xf_0000,
             0xf_ffff,
             0x10_0000,
             0x10_0001,
@@ -80,7 +85,7 @@ fn pages(rng: &mut Rng, hostile: bool) -> u32 {
             0x20_0000,
             u32::MAX - 16,
         ]),
-        119 if hostile => rng.range(8, 31),
+        120 if hostile => rng.range(8, 31),
         _ => rng.range(513, 1024),
     }
 }

@@ -94,6 +94,8 @@ impl Leanings {
             54 => view.state.kernel_address & 0u32.wrapping_sub(slot),
             55 => machine.pages << 12,
             56 => machine.device_limit() << 12,
+            // In linear mode, where the sum of address and mem_base wraps.
+            57 if rng.one_in(2) => machine.mem_base.wrapping_neg(),
             57 => machine.mem_base,
             58 => view.state.lguest_data,
             59 => rng.word(),
@@ -164,6 +166,7 @@ impl Leanings {
         let flags = match rng.below(12) {
             0 => 0,
             1 => P | 1 << rng.below(12),
+            2 if ctx.paging.pae && rng.one_in(2) => P | NX,
             2 if ctx.paging.pae => P | 1 << rng.range(32, 63),
             3 => 0x67 | rng.bits() & self.flags & 0xfff,
             4..8 => 0x67,

@@ -122,10 +122,20 @@ fn shut_down(ctx: &mut Context, scene: &Scene, how: u32) {
     } else {
         (scene.page << 12) + ctx.rng.below(64)
     };
-    for i in 0..ctx.rng.range(1, 3) {
+    // Now and then the text fills the host's buffer to the last byte.
+    let longest = ctx.rng.one_in(4);
+    for i in 0..if longest { 17 } else { ctx.rng.range(1, 3) } {
         let (low, high) = (
-            ctx.rng.pick(&[*b"Oops", *b"Kern", *b"\xff\0no"]),
-            ctx.rng.pick(&[*b": no", *b" %s\n", *b"bye\0"]),
+            if longest {
+                *b"long"
+            } else {
+                ctx.rng.pick(&[*b"Oops", *b"Kern", *b"\xff\0no"])
+            },
+            if longest {
+                *b" %d!"
+            } else {
+                ctx.rng.pick(&[*b": no", *b" %s\n", *b"bye\0"])
+            },
         );
         let args = [
             at.wrapping_add(i * 8),
