@@ -5,7 +5,7 @@
 //! generates, runs both and compares; and the same scenarios with everything compared after each step. The four take
 //! turns on one thread, so that what disturbs the machine disturbs them all.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lguest_engine::{Care, PagingMode};
 use lguest_oracle::campaign::profile_of;
@@ -14,12 +14,12 @@ use lguest_oracle::generate::{Generator, Profile};
 use lguest_oracle::rig::{Hosts, mode_name};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 
-/// Scenarios in a batch; each profile gets a third of them.
-const BATCH: u64 = 60;
-/// Rounds, each with scenarios of its own.
-const ROUNDS: u64 = 10;
-/// Of these scenarios the slow comparison takes one in so many.
-const SLOW_ONE_IN: usize = 6;
+/// Scenarios in a batch: each profile has its turns in it.
+const BATCH: u64 = 30;
+/// Rounds, each with scenarios of its own; what is told of a ratio is its median over them.
+const ROUNDS: u64 = 31;
+/// Of these scenarios the slow comparison takes one in so many; no divisor of the turns of profiles.
+const SLOW_ONE_IN: usize = 7;
 
 /// The profile that is named on the command line, or none for all of them in turn.
 fn chosen() -> Option<Profile> {
@@ -30,23 +30,11 @@ fn chosen() -> Option<Profile> {
     })
 }
 
-/// Steps and the time that they took.
-#[derive(Default, Clone, Copy)]
-struct Speed {
-    steps: u64,
-    time: Duration,
-}
-
-impl Speed {
-    fn per_second(self) -> f64 {
-        self.steps as f64 / self.time.as_secs_f64()
-    }
-
-    fn measure(&mut self, what: impl FnOnce() -> u64) {
-        let begun = Instant::now();
-        self.steps += what();
-        self.time += begun.elapsed();
-    }
+/// Steps a second of what counts its steps.
+fn per_second(what: impl FnOnce() -> u64) -> f64 {
+    let begun = Instant::now();
+    let steps = what();
+    steps as f64 / begun.elapsed().as_secs_f64()
 }
 
 fn replay<D: Drive>(drive: &mut D, scenarios: &[ScenarioBuf], one_in: usize) -> u64 {
@@ -98,7 +86,6 @@ fn generate<D: Drive>(
     steps
 }
 
-/// A generator's cost without the world's: the steps are made, and seen by nobody.
 fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     mode: PagingMode,
     c: &mut C,
@@ -106,61 +93,58 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     both: &mut B,
     full: &mut F,
 ) {
-    let [
-        mut of_c,
-        mut of_port,
-        mut of_campaign,
-        mut of_replay,
-        mut of_full,
-    ] = [Speed::default(); 5];
+    let mut rounds: Vec<[f64; 5]> = Vec::new();
     for round in 0..ROUNDS {
+        let from = round * BATCH;
         let mut scenarios = Vec::new();
-        generate(port, round * BATCH, mode, Some(&mut scenarios));
-        of_c.measure(|| replay(c, &scenarios, 1));
-        of_port.measure(|| replay(port, &scenarios, 1));
-        of_campaign.measure(|| generate(both, round * BATCH, mode, None));
-        of_replay.measure(|| replay(both, &scenarios, 1));
-        of_full.measure(|| replay(full, &scenarios, SLOW_ONE_IN));
+        generate(port, from, mode, Some(&mut scenarios));
+        rounds.push([
+            per_second(|| replay(c, &scenarios, 1)),
+            per_second(|| replay(port, &scenarios, 1)),
+            per_second(|| generate(both, from, mode, None)),
+            per_second(|| replay(both, &scenarios, 1)),
+            per_second(|| replay(full, &scenarios, SLOW_ONE_IN)),
+        ]);
     }
-    let in_turn = 1.0 / (1.0 / of_c.per_second() + 1.0 / of_port.per_second());
-    let row = |what: &str, speed: Speed| {
-        println!(
-            "{:5}  {what:38} {:9.0} steps/s",
-            mode_name(mode),
-            speed.per_second()
-        );
+    let median = |of: &dyn Fn(&[f64; 5]) -> f64| {
+        let mut values: Vec<f64> = rounds.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
     };
-    row("original alone", of_c);
-    row("port alone", of_port);
-    row("campaign: generate, run both, compare", of_campaign);
-    row("the same without generating", of_replay);
-    row("everything compared after each step", of_full);
+    let name = mode_name(mode);
+    for (i, what) in [
+        "original alone",
+        "port alone",
+        "campaign: generate, run both, compare",
+        "the same without generating",
+        "everything compared after each step",
+    ]
+    .iter()
+    .enumerate()
+    {
+        println!(
+            "{name:5}  {what:38} {:9.0} steps/s",
+            median(&|round| round[i])
+        );
+    }
     let ratio = |what: &str, value: f64, least: f64| {
         let verdict = if value >= least { "" } else { "  BELOW" };
-        println!(
-            "{:5}  {what:38} {value:9.2} (at least {least}){verdict}",
-            mode_name(mode)
-        );
+        println!("{name:5}  {what:38} {value:9.2} (at least {least}){verdict}");
     };
     ratio(
         "campaign / one side after the other",
-        of_campaign.per_second() / in_turn,
+        median(&|[c, port, both, ..]| both * (1.0 / c + 1.0 / port)),
         0.8,
     );
     ratio(
         "campaign / everything compared",
-        of_campaign.per_second() / of_full.per_second(),
+        median(&|[_, _, both, _, full]| both / full),
         8.0,
     );
     println!(
-        "{:5}  {:38} {:9.1} %",
-        mode_name(mode),
+        "{name:5}  {:38} {:9.1} %",
         "of the campaign spent on generating",
-        100.0
-            * (1.0
-                - of_campaign.time.as_secs_f64() / of_campaign.steps as f64
-                    * of_replay.per_second())
-            .abs()
+        100.0 * median(&|[_, _, both, replayed, _]| 1.0 - both / replayed)
     );
 }
 

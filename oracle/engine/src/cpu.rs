@@ -37,6 +37,7 @@ fn entry_at(table: u32, vaddr: u32, shift: u32, bits: u32, size: u32) -> u32 {
 }
 
 /// The value of the entry at physical address `pa`; nothing if that is in no table.
+#[inline]
 pub fn entry<H: Machinery>(host: &H, pa: u32, pae: bool) -> Option<u64> {
     let words = host.table(pa >> 12)?;
     let word = (pa as usize >> 2) & 1023;
@@ -90,6 +91,32 @@ pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain 
             found.complete = true;
         } else if value & P == 0 || value >> 32 != 0 {
             return found;
+        }
+        table = value as u32 & 0xffff_f000;
+    }
+    found
+}
+
+/// The last entry that a walk for `vaddr` comes to: how many lie above it, its physical address and its value.
+///
+/// The same as the end of [`chain`], without what leads there.
+#[inline]
+pub fn last<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Option<(usize, u32, u64)> {
+    let levels: &[(u32, u32)] = if pae {
+        &[(30, 2), (21, 9), (12, 9)]
+    } else {
+        &[(22, 10), (12, 10)]
+    };
+    let mut found = None;
+    let mut table = root;
+    for (level, &(shift, bits)) in levels.iter().enumerate() {
+        let pa = entry_at(table, vaddr, shift, bits, if pae { 8 } else { 4 });
+        let Some(value) = entry(host, pa, pae) else {
+            break;
+        };
+        found = Some((level, pa, value));
+        if value & P == 0 || value >> 32 != 0 {
+            break;
         }
         table = value as u32 & 0xffff_f000;
     }

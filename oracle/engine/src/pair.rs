@@ -189,15 +189,14 @@ impl<A: Side, B: Side> Pair<A, B> {
     #[inline]
     fn leaf(&self, vaddr: u32) -> Result<(), Difference> {
         let pae = self.a.side.pae();
-        let chain = cpu::chain(self.a.side.host(), self.a.side.current_root(), pae, vaddr);
-        let Some(last) = chain.len.checked_sub(1) else {
+        let root = self.a.side.current_root();
+        let Some((above, pa, a)) = cpu::last(self.a.side.host(), root, pae, vaddr) else {
             return Ok(());
         };
-        let (pa, a) = chain.entries[last];
         let b = cpu::entry(self.b.side.host(), pa, pae).unwrap_or(0);
         if a != b {
             return Err(Difference::Entry {
-                level: Level::down(pae, last),
+                level: Level::down(pae, above),
                 a,
                 b,
             });
