@@ -19,7 +19,7 @@ use crate::generate::{Generator, Profile};
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
-use crate::witness::{ClassRecord, Witnesses};
+use crate::witness::{ClassRecord, Witnesses, repeat};
 
 /// What a campaign is to do.
 #[derive(Clone, Debug)]
@@ -390,10 +390,11 @@ impl Bench {
         let added = lock(&shared.witnesses).add(index, &found, &origin);
         match added {
             Ok(Some(path)) => (shared.announce)(&format!(
-                "{} {}\n  cargo run --release -- replay {}",
+                "{} {}
+  {}",
                 found.class.id(),
                 found.class,
-                path.display()
+                repeat(&path)
             )),
             Ok(None) => {}
             Err(error) => shared.fail(format!(

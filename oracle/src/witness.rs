@@ -82,7 +82,8 @@ impl Witnesses {
             text.push_str(&format!("# {line}\n"));
         }
         text.push_str(&print(&found.scenario));
-        write_whole(&path.with_extension("txt"), found.text.as_bytes())?;
+        let report = format!("{}repeat: {}\n", found.text, repeat(&path));
+        write_whole(&path.with_extension("txt"), report.as_bytes())?;
         write_whole(&path, text.as_bytes())?;
         record.files.push((index, path.clone()));
         record.files.sort();
@@ -94,6 +95,11 @@ impl Witnesses {
         }
         Ok(Some(path))
     }
+}
+
+/// The command that runs a witness again.
+pub fn repeat(path: &Path) -> String {
+    format!("cargo run --release -- replay {}", path.display())
 }
 
 /// Writes a file beside its place, and moves it there when it is complete.

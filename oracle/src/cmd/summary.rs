@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::campaign::{Options, Report};
 use crate::exit::Exit;
 use crate::rig::mode_name;
+use crate::witness::repeat;
 
 /// Version of the JSON object.
 const SCHEMA: u32 = 1;
@@ -56,7 +57,7 @@ pub fn print(options: &Options, report: &Report) {
             record.first.0
         );
         for (_, file) in &record.files {
-            println!("  cargo run --release -- replay {}", file.display());
+            println!("  {}", repeat(file));
         }
     }
 }
@@ -87,7 +88,10 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
         .classes
         .iter()
         .map(|(class, record)| {
-            let file = record.files.first().map(|(_, file)| file.display().to_string());
+            let file = record
+                .files
+                .first()
+                .map(|(_, file)| file.display().to_string());
             json!({
                 "id": class.id(),
                 "class": class.to_string(),
@@ -95,7 +99,7 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
                 "scenario": record.first.0,
                 "step": record.first.1,
                 "file": file,
-                "command": file.as_ref().map(|file| format!("cargo run --release -- replay {file}")),
+                "command": record.files.first().map(|(_, file)| repeat(file)),
             })
         })
         .collect();
