@@ -154,6 +154,7 @@ fn outcome_name(outcome: &Outcome) -> String {
         Outcome::Fault { fixed: true, .. } => "fixed".into(),
         Outcome::Fault { iomem: 0, .. } => "not fixed".into(),
         Outcome::Fault { .. } => "not fixed, iomem".into(),
+        Outcome::Translated { .. } => "translation".into(),
         Outcome::Word(_) => "word".into(),
         Outcome::Reflected(_) => "reflected".into(),
         Outcome::Iomem(_) => "iomem".into(),

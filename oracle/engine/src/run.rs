@@ -35,6 +35,13 @@ pub enum Outcome {
         /// Guest-physical address of I/O memory, or 0.
         iomem: u32,
     },
+    /// `__guest_pa` answered.
+    Translated {
+        /// Something is mapped there.
+        found: bool,
+        /// Guest-physical address; all ones if there is none.
+        paddr: u32,
+    },
     /// A guest access reached memory: the word read, or written.
     Word(u32),
     /// A guest access is a fault of the guest's own: its error code.
@@ -110,6 +117,7 @@ impl<S: Side> Runner<S> {
                 | Verb::Access
                 | Verb::Run
                 | Verb::GuestPa
+                | Verb::TryGuestPa
                 | Verb::Destroy
         );
         calls && !self.over && self.side.dead() == 0
@@ -118,7 +126,7 @@ impl<S: Side> Runner<S> {
     /// Does one step.
     #[inline]
     pub fn step(&mut self, step: &Step) -> Outcome {
-        if self.over {
+        if self.over || step.verb == Verb::Expect {
             return Outcome::Skipped;
         }
         self.side.host().begin_step(step);
@@ -147,6 +155,7 @@ impl<S: Side> Runner<S> {
                 | Verb::Access
                 | Verb::Run
                 | Verb::GuestPa
+                | Verb::TryGuestPa
         );
         if guest_acts && self.side.dead() != 0 {
             return Ok(Outcome::Skipped);
@@ -192,6 +201,11 @@ impl<S: Side> Runner<S> {
                 Outcome::Done
             }
             Verb::GuestPa => Outcome::Value(self.side.guest_pa(a0)?),
+            Verb::TryGuestPa => {
+                let (found, paddr) = self.side.try_guest_pa(a0)?;
+                Outcome::Translated { found, paddr }
+            }
+            Verb::Expect => Outcome::Skipped,
             Verb::Unmap => self.happen(Event::Unmap(a0)),
             Verb::Protect => self.happen(Event::Protect(a0)),
             Verb::Unprotect => self.happen(Event::Unprotect(a0)),

@@ -128,7 +128,10 @@ impl SimHost {
         self.orphaned.set(0);
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
-        self.plan(&NO_STEP);
+        // `init_guest_pagetable` is no step, but it draws.
+        let mut first = NO_STEP;
+        first.quals.draw = machine.first_slot;
+        self.plan(&first);
     }
 
     /// Takes up the plan of a step: its failures, draws and `during` event.
@@ -154,6 +157,12 @@ impl SimHost {
     /// The calls kept since the last time.
     pub fn take_log(&self) -> Vec<Call> {
         self.log.take()
+    }
+
+    /// Gives the calls kept since the last time in exchange for a list that is emptied, and whose room is used again.
+    pub fn swap_log(&self, with: &mut Vec<Call>) {
+        with.clear();
+        std::mem::swap(&mut *self.log.borrow_mut(), with);
     }
 
     fn do_event(&self, event: Event) {
