@@ -145,10 +145,17 @@ impl Shared {
     /// Mixes bytes, eight to a word, little end first, zeros behind the last.
     #[inline]
     pub fn mix_bytes(&self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.mix(u64::from_le_bytes(word));
+        let (whole, rest) = bytes.as_chunks::<8>();
+        for word in whole {
+            self.mix(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            // Byte by byte: a copy of a length that is not known is a call.
+            let last = rest
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte));
+            self.mix(last);
         }
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A guest's state, as the original keeps it.
 
-use std::cell::Cell;
-
 use crate::{Callbacks, Original};
 
 /// One of the four shadows that a guest can have.
@@ -80,10 +78,5 @@ impl<C: Callbacks> Original<'_, C> {
             // The arena is aligned so that the low half is the address in it.
             pgdir: pgdir.pgdir.addr() as u32,
         }
-    }
-
-    /// References that the original holds, by data frame.
-    pub fn held(&self) -> &[Cell<i32>] {
-        self.shared.held()
     }
 }

@@ -21,6 +21,15 @@ const ROUNDS: u64 = 10;
 /// Of these scenarios the slow comparison takes one in so many.
 const SLOW_ONE_IN: usize = 6;
 
+/// The profile that is named on the command line, or none for all of them in turn.
+fn chosen() -> Option<Profile> {
+    std::env::args().find_map(|arg| {
+        Profile::ALL
+            .into_iter()
+            .find(|profile| profile.name() == arg)
+    })
+}
+
 /// Steps and the time that they took.
 #[derive(Default, Clone, Copy)]
 struct Speed {
@@ -42,7 +51,7 @@ impl Speed {
 
 fn replay<D: Drive>(drive: &mut D, scenarios: &[ScenarioBuf], one_in: usize) -> u64 {
     let of = |scenario: &ScenarioBuf, drive: &mut D| {
-        let steps = &mut Given(scenario.steps.iter().copied());
+        let steps = &mut Given(scenario.steps.iter());
         let run = run(
             drive,
             &scenario.machine,
@@ -70,7 +79,7 @@ fn generate<D: Drive>(
     let mut steps = 0;
     let mut kept = kept;
     for index in from..from + BATCH {
-        generator.reset(1, profile_of(None, index), index, mode);
+        generator.reset(1, profile_of(chosen(), index), index, mode);
         let (machine, pages) = (generator.machine, generator.pages.clone());
         let mut scenario = ScenarioBuf::new(machine);
         let keeping = kept.is_some();

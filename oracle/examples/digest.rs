@@ -61,7 +61,7 @@ fn of_mode(hosts: &Hosts, mode: PagingMode, steps: u64) -> Option<()> {
     for file in &files {
         let scenario = load(file).expect("a scenario of the corpora");
         if modes(scenario.machine.mode).contains(&mode) {
-            let source = &mut Given(scenario.steps.iter().copied());
+            let source = &mut Given(scenario.steps.iter());
             let run = run(
                 &mut drive,
                 &scenario.machine,

@@ -14,6 +14,7 @@ use lguest_engine::{Care, Left, PagingMode, Step};
 
 use crate::class::{Class, Kind};
 use crate::drive::{Drive, End, Run, run};
+use crate::findings::explains;
 use crate::generate::{Generator, Profile};
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, mode_name, modes};
@@ -76,8 +77,9 @@ impl Tally {
             Ok(End::Lived) => {}
             Ok(End::Killed) => self.killed += 1,
             Ok(End::Bug(_)) => self.host_bugs += 1,
-            Ok(end) if end.explained().is_some() => self.known += 1,
-            Ok(End::NoGuest(..) | End::Breach(..)) => self.breaches += 1,
+            Ok(end) if explains(end).is_some() => self.known += 1,
+            Ok(End::NoGuest(..)) => {}
+            Ok(End::Breach(..)) => self.breaches += 1,
             Err(_) => self.divergences += 1,
         }
     }
@@ -365,7 +367,7 @@ impl Bench {
                     }
                 }
             },
-            Ok(end @ End::Breach(left, _)) if end.explained().is_none() => {
+            Ok(end @ End::Breach(left, _)) if explains(end).is_none() => {
                 breach(mode, *left, scenario())
             }
             Ok(_) => return,

@@ -108,18 +108,23 @@ impl<S: Side> Drive for Alone<S> {
 /// Where steps come from.
 pub trait Source {
     /// The next step, chosen with the world in view; nothing when the scenario is at its end.
-    fn next<S: Side>(&mut self, world: &Runner<S>) -> Option<Step>;
+    ///
+    /// It stays where it was made: steps are too large to be handed round by value.
+    fn next<S: Side>(&mut self, world: &Runner<S>) -> Option<&Step>;
 }
 
 /// The steps of a scenario that exists.
-pub struct Given<I>(pub I);
+pub struct Given<'a>(pub std::slice::Iter<'a, Step>);
 
-impl<I: Iterator<Item = Step>> Source for Given<I> {
+impl Source for Given<'_> {
     #[inline]
-    fn next<S: Side>(&mut self, _: &Runner<S>) -> Option<Step> {
+    fn next<S: Side>(&mut self, _: &Runner<S>) -> Option<&Step> {
         self.0.next()
     }
 }
+
+/// What a scenario ends with that does not say it itself.
+const DESTROY: Step = Step::new(Verb::Destroy, [0; 5]);
 
 /// Counts of what scenarios did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -147,19 +152,6 @@ pub enum End {
     NoGuest(i32, Left),
     /// The guest is gone and this is left of it; the references that finding C23 explains are told apart.
     Breach(Left, i64),
-}
-
-impl End {
-    /// A finding explains all that is left behind: its id.
-    pub fn explained(&self) -> Option<&'static str> {
-        match self {
-            End::NoGuest(..) => Some("C7b"),
-            End::Breach(left, orphaned) if left.tables == 0 && left.references == *orphaned => {
-                Some("C23")
-            }
-            _ => None,
-        }
-    }
 }
 
 /// What came of a scenario.
@@ -210,7 +202,7 @@ pub fn run<D: Drive, S: Source>(
         let (step, last) = match source.next(drive.view()) {
             Some(step) => (step, false),
             None if over => break,
-            None => (Step::new(Verb::Destroy, [0; 5]), true),
+            None => (&DESTROY, true),
         };
         if step.verb == Verb::Destroy {
             killed = drive.view().side.dead() != 0;
@@ -218,20 +210,20 @@ pub fn run<D: Drive, S: Source>(
                 return fail(counts, Some(number), difference);
             }
         }
-        if drive.view().enters(&step) {
+        if drive.view().enters(step) {
             counts.steps += 1;
         } else {
             counts.events += 1;
         }
-        let outcome = match drive.step(&step) {
+        let outcome = match drive.step(step) {
             Ok(outcome) => outcome,
             Err(difference) => {
-                seen(drive, &step, None);
+                seen(drive, step, None);
                 return fail(counts, Some(number), difference);
             }
         };
         if !last {
-            seen(drive, &step, Some(&outcome));
+            seen(drive, step, Some(&outcome));
         }
         match outcome {
             Outcome::Bug(bug) => {

@@ -8,6 +8,7 @@ pub mod class;
 pub mod cmd;
 pub mod drive;
 pub mod exit;
+pub mod findings;
 pub mod generate;
 pub mod load;
 pub mod original;

@@ -121,6 +121,11 @@ impl Side for OriginalSide<'_> {
     }
 
     #[inline]
+    fn pins(&self) -> u32 {
+        self.host.shared().pins.get()
+    }
+
+    #[inline]
     fn dead(&self) -> i32 {
         self.guest.dead()
     }

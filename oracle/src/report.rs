@@ -51,7 +51,7 @@ fn slowly<A: Side, B: Side>(
         &mut both,
         &scenario.machine,
         &scenario.pages,
-        &mut Given(scenario.steps.iter().copied()),
+        &mut Given(scenario.steps.iter()),
         |_, step, outcome| {
             if outcome.is_some() {
                 hosts.original.take_log();
@@ -138,11 +138,11 @@ pub fn outcome_text(outcome: &Outcome) -> String {
         Outcome::Skipped => "skipped: the guest is dead".into(),
         Outcome::Done => "done".into(),
         Outcome::Value(value) => format!("{value:#x}"),
-        Outcome::Fault { fixed: true, .. } => "fault fixed".into(),
-        Outcome::Fault { iomem: 0, .. } => "fault not fixed".into(),
-        Outcome::Fault { iomem, .. } => format!("fault in I/O memory at {iomem:#x}"),
-        Outcome::Translated { found: true, paddr } => format!("{paddr:#x}"),
-        Outcome::Translated { .. } => "not mapped".into(),
+        Outcome::Fixed(_) => "fault fixed".into(),
+        Outcome::NotFixed(0) => "fault not fixed".into(),
+        Outcome::NotFixed(iomem) => format!("fault in I/O memory at {iomem:#x}"),
+        Outcome::Found(paddr) => format!("{paddr:#x}"),
+        Outcome::NotFound(_) => "not mapped".into(),
         Outcome::Word(word) => format!("word {word:#x}"),
         Outcome::Reflected(errcode) => format!("fault for the guest, error code {errcode:#x}"),
         Outcome::Iomem(at) => format!("I/O memory at {at:#x}"),

@@ -3,9 +3,10 @@
 
 use std::fmt;
 
-use lguest_engine::{Care, Expect, PagingMode};
+use lguest_engine::{Care, PagingMode};
 
 use crate::drive::{Counts, End, Given, run};
+use crate::findings;
 use crate::report::{Divergence, investigate};
 use crate::rig::Hosts;
 use crate::scenario_buf::ScenarioBuf;
@@ -74,7 +75,7 @@ impl fmt::Display for End {
 
 /// Runs a scenario on both sides in one mode, with everything compared after each step.
 pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
-    let steps = &mut Given(scenario.steps.iter().copied());
+    let steps = &mut Given(scenario.steps.iter());
     let (machine, pages) = (&scenario.machine, &scenario.pages);
     let run = match mode {
         PagingMode::Pae => hosts
@@ -94,10 +95,9 @@ pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdic
                 .map_or(Verdict::Unsteady, |found| Verdict::Differ(Box::new(found)));
         }
     };
-    let harm = matches!(end, End::Bug(_) | End::Breach(..) | End::NoGuest(..));
-    match (scenario.machine.expect, harm) {
-        (Expect::Agree, true) => Verdict::Unexplained(end),
-        (Expect::Finding(_), false) => Verdict::FindingGone(end),
+    match scenario.machine.expect.id() {
+        None if findings::harms(&end) => Verdict::Unexplained(end),
+        Some(id) if !findings::shows(id, &end) => Verdict::FindingGone(end),
         _ => Verdict::Pass(run.counts, end),
     }
 }

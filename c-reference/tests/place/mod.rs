@@ -45,7 +45,7 @@ impl Place {
         Self {
             root,
             pin,
-            pub env: HashMap::new(),
+            env: HashMap::new(),
         }
     }
 
@@ -101,7 +101,11 @@ impl Drop for Place {
 }
 
 /// Answers each request with `status` and `body`, and counts them.
-pub fn server(status: &'static str, body: &'static [u8], delay: Duration) -> (String, Arc<AtomicU32>) {
+pub fn server(
+    status: &'static str,
+    body: &'static [u8],
+    delay: Duration,
+) -> (String, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
     let url = format!(
         "http://{}/page_tables.c",

@@ -23,4 +23,4 @@ pub use scenario::{
 pub use pair::{Care, Difference, Left, Level, Pair, left};
 pub use port::{PortHost, PortSide};
 pub use run::{Outcome, Runner};
-pub use side::{Demand, FrameName, FrameWords, Machinery, Side, SlotState, State};
+pub use side::{BLOCK_WORDS, Demand, FrameName, FrameWords, Machinery, Side, SlotState, State};

@@ -99,7 +99,8 @@ fn tables<S: Side>(side: &S, visited: &mut Visited<'_>, to: &mut impl Write) -> 
     let host = side.host();
     let levels = if side.pae() { 3 } else { 2 };
     for slot in side.state().slots {
-        if slot.pgdir != 0 {
+        // After the guest's end the slots still hold the addresses of tables that are free.
+        if host.name(slot.pgdir >> 12) == FrameName::Table {
             table(host, side.pae(), slot.pgdir >> 12, levels, visited, to)?;
         }
     }

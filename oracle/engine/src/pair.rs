@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The comparison: two sides take each step together, and whatever can tell them apart is looked at.
 
+use core::cell::Cell;
+
 use lguest_shadow::HostBug;
 
 use crate::cpu;
 use crate::run::{Outcome, Runner};
-use crate::side::{FrameWords, Machinery, Side, State};
+use crate::side::{BLOCK_WORDS, FrameWords, Machinery, Side, State};
 use crate::{Machine, PageRecord, Step, Verb};
 
 /// The first thing in which two sides differ.
@@ -157,52 +159,64 @@ impl<A: Side, B: Side> Pair<A, B> {
             return Ok(());
         }
         let (state_a, state_b) = (self.a.side.state(), self.b.side.state());
-        if state_a != state_b {
+        if state_a.differs(&state_b) {
             return Err(Difference::State);
         }
         match step.verb {
-            Verb::DemandPage | Verb::Access => self.chains(&state_a, step.args[0])?,
-            Verb::Hypercall => self.stack(&state_a)?,
+            // Without a kernel call there was no pin, and so no store to an entry but the processor's own bits.
+            Verb::DemandPage | Verb::Access if host_a.calls() != 0 => {
+                self.leaf(&state_a, step.args[0])?;
+            }
+            Verb::Hypercall => {
+                self.stack(&state_a)?;
+                self.emptied()?;
+            }
+            Verb::DemandPage | Verb::Access | Verb::Run | Verb::GuestPa | Verb::TryGuestPa => {}
+            // The guest is gone with all its tables.
+            Verb::Destroy => return self.holdings(),
+            // Nothing entered the code under test: its tables are as they were.
+            _ if self.care == Care::Cheap => return Ok(()),
             _ => {}
         }
-        self.emptied()?;
         // A linear congruential step is dice enough for choosing when to look at everything.
         self.dice = self
             .dice
             .wrapping_mul(0x5851_f42d_4c95_7f2d)
             .wrapping_add(0x1405_7b7e_f767_814f);
-        if self.dice >> 56 == 0 || self.care == Care::Full || step.verb == Verb::Destroy {
+        if self.dice >> 56 == 0 || self.care == Care::Full {
             self.everything()?;
         }
         Ok(())
     }
 
-    /// The entries on the way to `vaddr`: `demand_page` may store the last one past `set_pte` (C line 514).
-    fn chains(&self, state: &State, vaddr: u32) -> Result<(), Difference> {
+    /// The entry for `vaddr`: `demand_page` may store it past `set_pte` (C line 514). Those above it are recorded.
+    #[inline]
+    fn leaf(&self, state: &State, vaddr: u32) -> Result<(), Difference> {
         let root = state.slots[state.cpu_pgd as usize & 3].pgdir;
         let pae = self.a.side.pae();
-        let a = cpu::chain(self.a.side.host(), root, pae, vaddr);
-        let b = cpu::chain(self.b.side.host(), root, pae, vaddr);
+        let chain = cpu::chain(self.a.side.host(), root, pae, vaddr);
+        let Some(last) = chain.len.checked_sub(1) else {
+            return Ok(());
+        };
+        let (pa, a) = chain.entries[last];
+        let b = cpu::entry(self.b.side.host(), pa, pae).unwrap_or(0);
         if a != b {
-            let at = a
-                .entries
-                .iter()
-                .zip(&b.entries)
-                .position(|(a, b)| a != b)
-                .unwrap_or(0);
             return Err(Difference::Entry {
-                level: Level::down(pae, at),
-                a: a.entries[at].1,
-                b: b.entries[at].1,
+                level: Level::down(pae, last),
+                a,
+                b,
             });
         }
         Ok(())
     }
 
     /// The same for the stack, which `pin_page` hands to `demand_page`.
+    #[inline]
     fn stack(&self, state: &State) -> Result<(), Difference> {
-        for i in 0..state.stack_pages.min(4) {
-            self.chains(state, state.esp1.wrapping_sub(1).wrapping_sub(i << 12))?;
+        if self.a.side.pins() | self.b.side.pins() != 0 {
+            for i in 0..state.stack_pages.min(4) {
+                self.leaf(state, state.esp1.wrapping_sub(1).wrapping_sub(i << 12))?;
+            }
         }
         Ok(())
     }
@@ -235,8 +249,13 @@ impl<A: Side, B: Side> Pair<A, B> {
 
     /// Compares everything that the two sides and their hosts hold.
     pub fn everything(&self) -> Result<(), Difference> {
-        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
         self.tables()?;
+        self.holdings()
+    }
+
+    /// Compares what the hosts hold for the two sides: tables by number, references, guest memory.
+    fn holdings(&self) -> Result<(), Difference> {
+        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
         if host_a.tables_held() != host_b.tables_held() {
             return Err(Difference::TablesHeld);
         }
@@ -251,13 +270,13 @@ impl<A: Side, B: Side> Pair<A, B> {
             });
         }
         let mut i = 0;
-        while let Some(pfn) = host_a.dirty(i) {
-            self.memory(pfn)?;
+        while let Some((pfn, blocks)) = host_a.dirty(i) {
+            self.memory(pfn, blocks)?;
             i += 1;
         }
         i = 0;
-        while let Some(pfn) = host_b.dirty(i) {
-            self.memory(pfn)?;
+        while let Some((pfn, blocks)) = host_b.dirty(i) {
+            self.memory(pfn, blocks)?;
             i += 1;
         }
         host_a.settle_dirty();
@@ -265,11 +284,34 @@ impl<A: Side, B: Side> Pair<A, B> {
         Ok(())
     }
 
-    fn memory(&self, pfn: u32) -> Result<(), Difference> {
-        match memory_differs(self.a.side.host(), self.b.side.host(), pfn) {
-            Some(word) => Err(Difference::Memory { pfn, word }),
-            None => Ok(()),
+    /// Compares those blocks of a data frame; one never written is all zero.
+    fn memory(&self, pfn: u32, blocks: u64) -> Result<(), Difference> {
+        let (a, b) = (self.a.side.host().data(pfn), self.b.side.host().data(pfn));
+        let (Some(a), Some(b)) = (a, b) else {
+            let written = [a, b].into_iter().flatten().next();
+            let word = written.and_then(|words| words.iter().position(|word| word.get() != 0));
+            return match word {
+                Some(word) => Err(Difference::Memory {
+                    pfn,
+                    word: word as u32,
+                }),
+                None => Ok(()),
+            };
+        };
+        let mut left = blocks;
+        while left != 0 {
+            let first = left.trailing_zeros() as usize % 64 * BLOCK_WORDS;
+            left &= left - 1;
+            let words = first..first + BLOCK_WORDS;
+            let (Some(a), Some(b)) = (a.get(words.clone()), b.get(words)) else {
+                break;
+            };
+            if let Some(word) = differs(a, b) {
+                let word = (first + word) as u32;
+                return Err(Difference::Memory { pfn, word });
+            }
         }
+        Ok(())
     }
 
     /// Compares every table that can be reached from the four slots.
@@ -301,43 +343,36 @@ impl<A: Side, B: Side> Pair<A, B> {
         if level == Level::Pte {
             return Ok(());
         }
-        for (i, word) in a.iter().enumerate() {
-            let value = word.get();
-            if value & 1 != 0 && (!pae || i % 2 == 0) {
-                self.table(value >> 12, steps + 1)?;
+        for block in a.chunks_exact(16) {
+            // Most blocks hold no entry that is present.
+            if block.iter().fold(0, |sum, word| sum | word.get()) & 1 == 0 {
+                continue;
+            }
+            for word in block.iter().step_by(if pae { 2 } else { 1 }) {
+                if word.get() & 1 != 0 {
+                    self.table(word.get() >> 12, steps + 1)?;
+                }
             }
         }
         Ok(())
     }
 }
 
-/// The first word in which two frames differ; written for the compiler to turn into wide compares.
+/// The first word in which two frames differ.
 fn first_difference(a: &FrameWords, b: &FrameWords) -> Option<u32> {
-    for (block, (a, b)) in a.chunks_exact(16).zip(b.chunks_exact(16)).enumerate() {
-        let differs = a
-            .iter()
-            .zip(b)
-            .fold(0, |sum, (a, b)| sum | (a.get() ^ b.get()));
-        if differs != 0 {
-            let word = a
-                .iter()
-                .zip(b)
-                .position(|(a, b)| a.get() != b.get())
-                .unwrap_or(0);
-            return Some((block * 16 + word) as u32);
-        }
-    }
-    None
+    let mut blocks = a.chunks_exact(16).zip(b.chunks_exact(16)).enumerate();
+    blocks.find_map(|(block, (a, b))| differs(a, b).map(|word| (block * 16 + word) as u32))
 }
 
-/// The first word in which a data frame differs; a frame never written is all zero.
-fn memory_differs<A: Machinery, B: Machinery>(a: &A, b: &B, pfn: u32) -> Option<u32> {
-    match (a.data(pfn), b.data(pfn)) {
-        (Some(a), Some(b)) => first_difference(a, b),
-        (Some(one), None) | (None, Some(one)) => one
-            .iter()
-            .position(|word| word.get() != 0)
-            .map(|word| word as u32),
-        (None, None) => None,
+/// The same for equally long parts; written for the compiler to turn into wide compares.
+#[inline]
+fn differs(a: &[Cell<u32>], b: &[Cell<u32>]) -> Option<usize> {
+    let sum = a
+        .iter()
+        .zip(b)
+        .fold(0, |sum, (a, b)| sum | (a.get() ^ b.get()));
+    if sum == 0 {
+        return None;
     }
+    a.iter().zip(b).position(|(a, b)| a.get() != b.get())
 }

@@ -130,6 +130,11 @@ impl<M: Mode, P: Policy, H: PortHost<M>> Side for PortSide<'_, M, P, H> {
     }
 
     #[inline]
+    fn pins(&self) -> u32 {
+        self.guest.pins
+    }
+
+    #[inline]
     fn dead(&self) -> i32 {
         match self.guest.dead {
             Dead::Alive => 0,

@@ -20,7 +20,10 @@ pub mod lguest_data {
 }
 
 /// What came of a step.
+///
+/// The tag is as wide as what goes with it: outcomes are copied for each step, and copies of odd width are slow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
 pub enum Outcome {
     /// The guest is dead or gone: nothing was done.
     Skipped,
@@ -28,20 +31,14 @@ pub enum Outcome {
     Done,
     /// What a function returned, or whether memory took a write.
     Value(u32),
-    /// A fault was handed to `demand_page`.
-    Fault {
-        /// It mapped the page.
-        fixed: bool,
-        /// Guest-physical address of I/O memory, or 0.
-        iomem: u32,
-    },
-    /// `__guest_pa` answered.
-    Translated {
-        /// Something is mapped there.
-        found: bool,
-        /// Guest-physical address; all ones if there is none.
-        paddr: u32,
-    },
+    /// `demand_page` mapped the page; what it left in its out-parameter.
+    Fixed(u32),
+    /// `demand_page` did not; guest-physical address of I/O memory, or 0.
+    NotFixed(u32),
+    /// `__guest_pa` found something mapped: its guest-physical address.
+    Found(u32),
+    /// `__guest_pa` did not; what it left in its out-parameter.
+    NotFound(u32),
     /// A guest access reached memory: the word read, or written.
     Word(u32),
     /// A guest access is a fault of the guest's own: its error code.
@@ -126,7 +123,7 @@ impl<S: Side> Runner<S> {
     /// Does one step.
     #[inline]
     pub fn step(&mut self, step: &Step) -> Outcome {
-        if self.over || step.verb == Verb::Expect {
+        if self.over {
             return Outcome::Skipped;
         }
         self.side.host().begin_step(step);
@@ -171,9 +168,10 @@ impl<S: Side> Runner<S> {
             Verb::Async => self.put_async(&step.args),
             Verb::DemandPage => {
                 let demand = self.side.demand_page(a0, a1)?;
-                Outcome::Fault {
-                    fixed: demand.fixed,
-                    iomem: demand.iomem,
+                if demand.fixed {
+                    Outcome::Fixed(demand.iomem)
+                } else {
+                    Outcome::NotFixed(demand.iomem)
                 }
             }
             Verb::Access => self.access(
@@ -203,7 +201,11 @@ impl<S: Side> Runner<S> {
             Verb::GuestPa => Outcome::Value(self.side.guest_pa(a0)?),
             Verb::TryGuestPa => {
                 let (found, paddr) = self.side.try_guest_pa(a0)?;
-                Outcome::Translated { found, paddr }
+                if found {
+                    Outcome::Found(paddr)
+                } else {
+                    Outcome::NotFound(paddr)
+                }
             }
             Verb::Expect => Outcome::Skipped,
             Verb::Unmap => self.happen(Event::Unmap(a0)),

@@ -10,6 +10,9 @@ use crate::{Event, Machine, PageRecord, Step};
 /// The 4 KiB of one frame, as the words that the processor sees.
 pub type FrameWords = [Cell<u32>; 1024];
 
+/// Words of a frame that are told apart when it is written: a cache line, one bit of 64.
+pub const BLOCK_WORDS: usize = 16;
+
 /// What a frame is, under a name that means the same on every host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FrameName {
@@ -40,6 +43,8 @@ pub trait Machinery {
     fn begin_step(&self, step: &Step);
     /// Running hash of the kernel calls and recorded stores since the reset.
     fn trail(&self) -> u64;
+    /// Kernel calls of this step so far.
+    fn calls(&self) -> u32;
     /// The host CPU that runs the guest from now on.
     fn set_cpu(&self, cpu: u32);
     /// Reads guest-physical memory as the launcher sees it; false if a page of it is not there.
@@ -70,8 +75,8 @@ pub trait Machinery {
     fn tables_held(&self) -> u32;
     /// A table frame that was written to while it was free, found when it was handed out again.
     fn corrupted(&self) -> Option<u32>;
-    /// The `i`-th data frame written since `settle_dirty`.
-    fn dirty(&self, i: usize) -> Option<u32>;
+    /// The `i`-th data frame written since `settle_dirty`, and a bit for each of its blocks of [`BLOCK_WORDS`] that was.
+    fn dirty(&self, i: usize) -> Option<(u32, u64)>;
     /// Forgets the list that `dirty` gives.
     fn settle_dirty(&self);
     /// The `i`-th entry (by its physical address) whose table was freed in this step; the port's host knows.
@@ -125,6 +130,25 @@ pub struct State {
     pub dead: i32,
 }
 
+impl State {
+    /// Whether anything differs, told without a branch for each field: this runs after every step.
+    #[inline(always)]
+    pub fn differs(&self, other: &State) -> bool {
+        let mut sum = 0;
+        for (a, b) in self.slots.iter().zip(&other.slots) {
+            sum |= (a.gpgdir ^ b.gpgdir) | (a.pgdir ^ b.pgdir);
+            sum |= (a.last_host_cpu ^ b.last_host_cpu) as u32;
+            sum |= u32::from(a.switcher_mapped ^ b.switcher_mapped);
+        }
+        sum |= (self.cpu_pgd ^ other.cpu_pgd) | (self.kernel_address ^ other.kernel_address);
+        sum |= (self.lguest_data ^ other.lguest_data) | (self.ss1 ^ other.ss1);
+        sum |= (self.esp1 ^ other.esp1) | (self.stack_pages ^ other.stack_pages);
+        sum |= (self.next_hcall ^ other.next_hcall) | (self.dead ^ other.dead) as u32;
+        sum |= u32::from(self.linear_pages ^ other.linear_pages);
+        sum != 0
+    }
+}
+
 /// What `demand_page` said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Demand {
@@ -160,6 +184,8 @@ pub trait Side {
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug>;
     /// What it keeps outside of tables.
     fn state(&self) -> State;
+    /// Stack pages pinned by the last hypercall.
+    fn pins(&self) -> u32;
     /// `State::dead` alone.
     fn dead(&self) -> i32;
     /// `State::lguest_data` alone.

@@ -3,10 +3,11 @@
 
 use std::io::{self, BufWriter, Write};
 
-use lguest_engine::{Outcome, PagingMode, Runner, Side};
+use lguest_engine::{Outcome, PagingMode, Side, Step};
 use similar::{ChangeTag, TextDiff};
 
 use super::{ExplainArgs, usage};
+use crate::drive::{Alone, Given, run};
 use crate::exit::Exit;
 use crate::load::load;
 use crate::report::{outcome_text, side_text};
@@ -54,51 +55,71 @@ fn show_mode(
     };
     writeln!(to, "mode {}, the {side}", mode_name(mode))?;
     match hosts.original_alone(pae) {
-        Some(alone) => show(alone.0, &hosts.original, scenario, to),
-        None if pae => show(hosts.port_pae().0, &hosts.port, scenario, to),
-        None => show(hosts.port_nopae().0, &hosts.port, scenario, to),
+        Some(alone) => show(alone, &hosts.original, scenario, to),
+        None if pae => show(hosts.port_pae(), &hosts.port, scenario, to),
+        None => show(hosts.port_nopae(), &hosts.port, scenario, to),
     }
 }
 
 fn show<S: Side>(
-    mut runner: Runner<S>,
+    mut alone: Alone<S>,
     host: &SimHost,
     scenario: &ScenarioBuf,
     to: &mut impl Write,
 ) -> io::Result<()> {
     host.keep_log(true);
-    match runner.start(&scenario.machine, &mut scenario.pages.iter().copied()) {
-        Ok(0) => {}
-        Ok(errno) => writeln!(to, "init_guest_pagetable: errno {errno}")?,
-        Err(bug) => writeln!(
-            to,
-            "init_guest_pagetable: the host crashes: {}",
-            bug.kind().name()
-        )?,
-    }
-    host.take_log();
-    let mut before = side_text(&runner.side, None, &[]);
-    write!(to, "{before}")?;
-    for (number, step) in scenario.steps.iter().enumerate() {
-        let outcome = runner.step(step);
-        writeln!(to, "step {}: {}", number + 1, print::step_text(step))?;
-        writeln!(to, "  {}", outcome_text(&outcome))?;
-        for call in host.take_log() {
-            writeln!(to, "  call {call}")?;
-        }
-        if matches!(outcome, Outcome::Bug(_)) {
-            break;
-        }
-        let after = side_text(&runner.side, None, &[]);
-        for change in TextDiff::from_lines(&before, &after).iter_all_changes() {
-            match change.tag() {
-                ChangeTag::Delete => write!(to, "  - {change}")?,
-                ChangeTag::Insert => write!(to, "  + {change}")?,
-                ChangeTag::Equal => {}
+    let mut number = 0;
+    let mut before = String::new();
+    let mut shown = Ok(());
+    let steps = &mut Given(scenario.steps.iter());
+    let run = run(
+        &mut alone,
+        &scenario.machine,
+        &scenario.pages,
+        steps,
+        |alone, step, outcome| {
+            number += 1;
+            if shown.is_ok() {
+                shown = show_step(alone, host, number, step, outcome, &mut before, to);
             }
-        }
-        before = after;
-    }
+        },
+    );
     host.keep_log(false);
+    shown?;
+    match run.end {
+        Ok(end) => writeln!(to, "end: {end}"),
+        Err(_) => Ok(()),
+    }
+}
+
+/// One step: what came of it, the kernel calls (with those of the start before the first), and what it changed.
+fn show_step<S: Side>(
+    alone: &Alone<S>,
+    host: &SimHost,
+    number: usize,
+    step: &Step,
+    outcome: Option<&Outcome>,
+    before: &mut String,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    writeln!(to, "step {number}: {}", print::step_text(step))?;
+    if let Some(outcome) = outcome {
+        writeln!(to, "  {}", outcome_text(outcome))?;
+    }
+    for call in host.take_log() {
+        writeln!(to, "  call {call}")?;
+    }
+    if matches!(outcome, Some(Outcome::Bug(_))) {
+        return Ok(());
+    }
+    let after = side_text(&alone.0.side, None, &[]);
+    for change in TextDiff::from_lines(before.as_str(), after.as_str()).iter_all_changes() {
+        match change.tag() {
+            ChangeTag::Delete => write!(to, "  - {change}")?,
+            ChangeTag::Insert => write!(to, "  + {change}")?,
+            ChangeTag::Equal => {}
+        }
+    }
+    *before = after;
     Ok(())
 }

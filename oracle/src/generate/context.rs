@@ -44,11 +44,17 @@ impl Context {
 
     /// The next step that was said.
     #[inline]
-    pub fn pop(&mut self) -> Option<Step> {
+    pub fn first(&self) -> Option<&Step> {
+        self.queue.get(self.head)
+    }
+
+    /// Goes on to the one behind it.
+    #[inline]
+    pub fn pass(&mut self) -> Option<&Step> {
         let step = self.queue.get(self.head)?;
         self.head += 1;
         self.emitted += 1;
-        Some(*step)
+        Some(step)
     }
 
     /// Steps said and not yet handed out are dropped.
@@ -58,27 +64,38 @@ impl Context {
     }
 
     /// Says a step just as it is.
-    #[inline]
+    ///
+    /// Inlined wherever a step is made, so that it is made in the queue: one made elsewhere field by field and then
+    /// copied whole makes the processor wait for its own stores.
+    #[inline(always)]
     pub fn say(&mut self, step: Step) {
         self.launcher.note(&step);
         self.queue.push(step);
     }
 
     /// Says a step of a well-behaved guest; the scenario's plan may let something befall it.
-    #[inline]
-    pub fn push(&mut self, mut step: Step) {
+    #[inline(always)]
+    pub fn push(&mut self, step: Step) {
         if self.plan.due() {
-            Plan::befall(self, &mut step);
+            self.push_befallen(step);
+        } else {
+            self.say(step);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_befallen(&mut self, mut step: Step) {
+        Plan::befall(self, &mut step);
         self.say(step);
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn verb(&mut self, verb: Verb, args: [u32; 3]) {
         self.push(Step::new(verb, [args[0], args[1], args[2], 0, 0]));
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn call(&mut self, args: [u32; 5]) {
         self.push(Step::new(Verb::Hypercall, args));
     }
@@ -92,7 +109,11 @@ impl Context {
     #[inline]
     pub fn write_entry(&mut self, at: u32, value: u64) {
         let width = self.paging.entry();
-        let high = if self.paging.pae { (value >> 32) as u32 } else { 0 };
+        let high = if self.paging.pae {
+            (value >> 32) as u32
+        } else {
+            0
+        };
         self.push(Step::new(Verb::Write, [at, value as u32, high, width, 0]));
     }
 

@@ -49,7 +49,8 @@ impl<S: Side> Forecast<'_, S> {
                 Walk::Entry(at, entry) => (Some(at), entry),
             }
         };
-        let forbidden = (errcode & 2 != 0 && entry & RW == 0) || (errcode & 4 != 0 && entry & US == 0);
+        let forbidden =
+            (errcode & 2 != 0 && entry & RW == 0) || (errcode & 4 != 0 && entry & US == 0);
         if entry & P == 0 || forbidden || self.view.is_device(entry) {
             return Fault::Refused;
         }
@@ -86,9 +87,12 @@ impl<S: Side> Forecast<'_, S> {
             }
             call::SET_PMD if !self.paging.pae => true,
             call::SET_PMD => !self.stack(self.view.gpgdir(), state.esp1, state.stack_pages),
-            call::FLUSH_TLB => a1 != 0 && !self.stack(self.view.gpgdir(), state.esp1, state.stack_pages),
+            call::FLUSH_TLB => {
+                a1 != 0 && !self.stack(self.view.gpgdir(), state.esp1, state.stack_pages)
+            }
             call::NEW_PGTABLE => {
-                (state.linear_pages || !self.view.knows(a1)) && !self.stack(a1, state.esp1, state.stack_pages)
+                (state.linear_pages || !self.view.knows(a1))
+                    && !self.stack(a1, state.esp1, state.stack_pages)
             }
             call::SET_STACK => a1 & 3 != 1 || !self.stack(self.view.gpgdir(), a2, a3),
             call::SHUTDOWN | call::LGUEST_INIT => true,
@@ -108,7 +112,9 @@ impl<S: Side> Forecast<'_, S> {
         const SIZE: u32 = 1388;
         self.view.in_memory(at, SIZE)
             && self.launcher.allows(u64::from(at >> 12), true)
-            && self.launcher.allows(u64::from(at.wrapping_add(SIZE - 1) >> 12), true)
+            && self
+                .launcher
+                .allows(u64::from(at.wrapping_add(SIZE - 1) >> 12), true)
     }
 }
 

@@ -13,7 +13,8 @@ impl Launcher {
     /// The mapping that a scenario starts with.
     pub fn reset(&mut self, machine: &Machine, records: &[PageRecord]) {
         self.pages.clear();
-        self.pages.resize(machine.backed() as usize, Mapping::Writable);
+        self.pages
+            .resize(machine.backed() as usize, Mapping::Writable);
         for record in records {
             let first = record.first as usize;
             self.pages[first..first + record.count as usize].fill(record.mapping);
@@ -23,7 +24,11 @@ impl Launcher {
     /// How a page is mapped; not at all if there is no memory for it.
     #[inline]
     pub fn mapping(&self, page: u64) -> Mapping {
-        usize::try_from(page).ok().and_then(|page| self.pages.get(page)).copied().unwrap_or(Mapping::Absent)
+        usize::try_from(page)
+            .ok()
+            .and_then(|page| self.pages.get(page))
+            .copied()
+            .unwrap_or(Mapping::Absent)
     }
 
     /// A pin or copy succeeds.
@@ -55,7 +60,7 @@ impl Launcher {
     }
 
     /// Takes note of the host event that a step is, if it is one.
-    #[inline]
+    #[inline(always)]
     pub fn note(&mut self, step: &Step) {
         let page = step.args[0];
         match step.verb {

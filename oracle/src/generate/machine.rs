@@ -11,7 +11,12 @@ const PAGE: u32 = 4096;
 const TOP: u32 = 0xffff_f000;
 
 /// Draws a machine; the page records go to `records`.
-pub(super) fn draw(rng: &mut Rng, profile: Profile, mode: PagingMode, records: &mut Vec<PageRecord>) -> Machine {
+pub(super) fn draw(
+    rng: &mut Rng,
+    profile: Profile,
+    mode: PagingMode,
+    records: &mut Vec<PageRecord>,
+) -> Machine {
     let hostile = profile == Profile::Chaos;
     let pages = pages(rng, hostile);
     let cpus = match rng.below(40) {
@@ -22,7 +27,8 @@ pub(super) fn draw(rng: &mut Rng, profile: Profile, mode: PagingMode, records: &
     };
     let reuse = rng.pick(&[Reuse::Lowest, Reuse::Lowest, Reuse::Fifo, Reuse::Seeded]);
     let tables = match reuse {
-        _ if hostile && rng.one_in(24) => rng.range(5, 24),
+        // So few that sometimes there is no guest at all.
+        _ if hostile && rng.one_in(24) => rng.range(1, 24),
         Reuse::Lowest if rng.percent(90) => 2048,
         _ => rng.pick(&[96, 128, 128]),
     };
@@ -33,7 +39,11 @@ pub(super) fn draw(rng: &mut Rng, profile: Profile, mode: PagingMode, records: &
         cpus: cpus as u8,
         nx: rng.percent(75),
         global: rng.percent(75),
-        tsc_khz: if rng.percent(60) { 1_000_000 } else { rng.word() },
+        tsc_khz: if rng.percent(60) {
+            1_000_000
+        } else {
+            rng.word()
+        },
         reuse,
         tables: tables as u16,
         seed: rng.bits(),
@@ -62,7 +72,14 @@ fn pages(rng: &mut Rng, hostile: bool) -> u32 {
         12..100 => rng.range(64, 256),
         100..118 => rng.range(257, 512),
         // Limits whose product with the page size is near 2^32, or wraps.
-        118 if hostile => rng.pick(&[0xf_ffff, 0x10_0000, 0x10_0001, 0x10_0040, 0x20_0000, u32::MAX - 16]),
+        118 if hostile => rng.pick(&[
+            0xf_ffff,
+            0x10_0000,
+            0x10_0001,
+            0x10_0040,
+            0x20_0000,
+            u32::MAX - 16,
+        ]),
         119 if hostile => rng.range(8, 31),
         _ => rng.range(513, 1024),
     }
@@ -103,7 +120,12 @@ fn tail_records(rng: &mut Rng, machine: &Machine, records: &mut Vec<PageRecord>)
             4 => (Mapping::CopyOnWrite, Some(first)),
             _ => (Mapping::CopyOnWrite, None),
         };
-        records.push(PageRecord { first, count, mapping, shared });
+        records.push(PageRecord {
+            first,
+            count,
+            mapping,
+            shared,
+        });
     }
 }
 
@@ -113,8 +135,18 @@ fn wild_records(rng: &mut Rng, machine: &Machine, records: &mut Vec<PageRecord>)
     for _ in 0..rng.below(6) {
         let first = rng.below(backed);
         let count = rng.range(1, 6).min(backed - first);
-        let mapping = rng.pick(&[Mapping::Absent, Mapping::ReadOnly, Mapping::Writable, Mapping::CopyOnWrite]);
+        let mapping = rng.pick(&[
+            Mapping::Absent,
+            Mapping::ReadOnly,
+            Mapping::Writable,
+            Mapping::CopyOnWrite,
+        ]);
         let shared = rng.one_in(3).then(|| rng.below(backed));
-        records.push(PageRecord { first, count, mapping, shared });
+        records.push(PageRecord {
+            first,
+            count,
+            mapping,
+            shared,
+        });
     }
 }

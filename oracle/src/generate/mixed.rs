@@ -6,6 +6,7 @@ use lguest_engine::{Runner, Side, Step, Verb};
 use super::boot::Kernel;
 use super::chaos::Chaos;
 use super::context::Context;
+use super::paging::{A, D, call};
 use super::view::View;
 
 /// How hostile a kernel is.
@@ -21,11 +22,21 @@ pub(super) struct Spice {
 
 impl Spice {
     pub fn draw(ctx: &mut Context) -> Self {
-        Spice { every: ctx.rng.pick(&[3, 6, 12, 30, 80]), most: ctx.rng.range(1, 6), tainted: false }
+        Spice {
+            every: ctx.rng.pick(&[3, 6, 12, 30, 80]),
+            most: ctx.rng.range(1, 6),
+            tainted: false,
+        }
     }
 
     /// Says hostile steps, if it is time for some.
-    pub fn add<S: Side>(&mut self, ctx: &mut Context, chaos: &mut Chaos, kernel: &Kernel, world: &Runner<S>) {
+    pub fn add<S: Side>(
+        &mut self,
+        ctx: &mut Context,
+        chaos: &mut Chaos,
+        kernel: &Kernel,
+        world: &Runner<S>,
+    ) {
         if self.every == 0 || !ctx.rng.one_in(self.every) {
             return;
         }
@@ -41,10 +52,23 @@ impl Spice {
 
     /// The guest lives through the step, as far as can be seen; what does not enter the host is left alone.
     pub fn survives<S: Side>(self, ctx: &Context, world: &Runner<S>, step: &Step) -> bool {
-        if !self.tainted || matches!(step.verb, Verb::Write | Verb::Map | Verb::DeviceWrite) {
+        if !self.tainted || harmless(ctx, step) {
             return true;
         }
         let machine = ctx.machine;
         !Chaos::deadly(ctx, &View::new(world, &machine), step)
+    }
+}
+
+/// The step is nobody's end, whatever the world is like; cheap to tell.
+fn harmless(ctx: &Context, step: &Step) -> bool {
+    let [number, _, vaddr, pte, _] = step.args;
+    match step.verb {
+        Verb::Hypercall if number == call::SET_PTE => {
+            u64::from(pte) & (A | D) == 0 && vaddr < ctx.machine.switcher
+        }
+        Verb::Hypercall => call::IDLE.contains(&number),
+        Verb::DemandPage | Verb::Access | Verb::Run | Verb::GuestPa | Verb::Async => false,
+        _ => true,
     }
 }

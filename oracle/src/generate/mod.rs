@@ -14,7 +14,6 @@ mod machine;
 mod mixed;
 mod paging;
 mod profile;
-mod prologue;
 mod quals;
 mod rng;
 mod values;
@@ -93,13 +92,19 @@ impl Generator {
 
     /// Another scenario, in the memory of this one. A mode of `both` means two levels.
     pub fn reset(&mut self, seed: u64, profile: Profile, index: u64, mode: PagingMode) {
-        let mode = if mode == PagingMode::Both { PagingMode::NoPae } else { mode };
+        let mode = if mode == PagingMode::Both {
+            PagingMode::NoPae
+        } else {
+            mode
+        };
         let mut state = mix(seed, index);
         state = mix(state, (profile as u64) << 8 | mode as u64);
         let ctx = &mut self.ctx;
         ctx.clear();
         ctx.rng = Rng::new(state);
-        ctx.paging = Paging { pae: mode == PagingMode::Pae };
+        ctx.paging = Paging {
+            pae: mode == PagingMode::Pae,
+        };
         self.profile = profile;
         self.machine = machine::draw(&mut ctx.rng, profile, mode, &mut self.pages);
         ctx.machine = self.machine;
@@ -184,28 +189,30 @@ impl Generator {
         true
     }
 
-    /// The next step of a world in which hostile steps were taken: one that the guest lives through.
-    fn wary<S: Side>(&mut self, world: &Runner<S>) -> Option<Step> {
-        while let Some(step) = self.ctx.pop() {
-            if self.stage != Stage::Life || self.spice.survives(&self.ctx, world, &step) {
-                return Some(step);
+    /// Passes over steps, in a world in which hostile ones were taken, that the guest does not live through.
+    fn wary<S: Side>(&mut self, world: &Runner<S>) {
+        while let Some(step) = self.ctx.first() {
+            if self.stage != Stage::Life || self.spice.survives(&self.ctx, world, step) {
+                return;
             }
+            self.ctx.pass();
         }
-        None
     }
 }
 
 impl Source for Generator {
     #[inline]
-    fn next<S: Side>(&mut self, world: &Runner<S>) -> Option<Step> {
+    fn next<S: Side>(&mut self, world: &Runner<S>) -> Option<&Step> {
         if world.over() {
             return None;
         }
         let mut idle = 0;
         loop {
-            let step = if self.profile == Profile::Mixed { self.wary(world) } else { self.ctx.pop() };
-            if step.is_some() {
-                return step;
+            if self.profile == Profile::Mixed {
+                self.wary(world);
+            }
+            if self.ctx.first().is_some() {
+                return self.ctx.pass();
             }
             if idle == PATIENCE {
                 self.ctx.drop_rest();

@@ -39,8 +39,16 @@ pub mod call {
     pub const LOAD_GDT_ENTRY: u32 = 18;
     pub const SEND_INTERRUPTS: u32 = 19;
     /// Those that touch no page table.
-    pub const IDLE: [u32; 8] =
-        [FLUSH_ASYNC, LOAD_IDT_ENTRY, TS, SET_CLOCKEVENT, HALT, LOAD_TLS, LOAD_GDT_ENTRY, SEND_INTERRUPTS];
+    pub const IDLE: [u32; 8] = [
+        FLUSH_ASYNC,
+        LOAD_IDT_ENTRY,
+        TS,
+        SET_CLOCKEVENT,
+        HALT,
+        LOAD_TLS,
+        LOAD_GDT_ENTRY,
+        SEND_INTERRUPTS,
+    ];
 }
 
 /// Which of the two modes.
@@ -103,6 +111,10 @@ impl Paging {
 
     /// The page number in an entry of the lowest level, as the original takes it.
     pub fn frame(self, entry: u64) -> u64 {
-        (if self.pae { entry & 0x0fff_ffff_f000 } else { entry & 0xffff_f000 }) >> 12
+        (if self.pae {
+            entry & 0x0fff_ffff_f000
+        } else {
+            entry & 0xffff_f000
+        }) >> 12
     }
 }

@@ -29,8 +29,18 @@ impl Plan {
     pub fn draw(rng: &mut Rng, failing: u32) -> Self {
         let during = rng.one_in(8);
         let failing = rng.percent(failing);
-        let every = if during { rng.range(6, 40) } else { rng.pick(&[24, 60, 150, 400]) };
-        Plan { countdown: rng.range(1, every), every, during, failing, shares: 0 }
+        let every = if during {
+            rng.range(6, 40)
+        } else {
+            rng.pick(&[24, 60, 150, 400])
+        };
+        Plan {
+            countdown: rng.range(1, every),
+            every,
+            during,
+            failing,
+            shares: 0,
+        }
     }
 
     /// Whether something is due to befall the next step.
@@ -53,7 +63,10 @@ impl Plan {
         ctx.plan.countdown = ctx.rng.range(1, plan.every.saturating_mul(2));
         if plan.during && ctx.rng.percent(75) {
             if let Some(event) = mild_event(ctx) {
-                step.quals.during = Some(During { call: ctx.rng.range(1, 4) as u8, event });
+                step.quals.during = Some(During {
+                    call: ctx.rng.range(1, 4) as u8,
+                    event,
+                });
             }
         } else if plan.failing && ctx.rng.percent(30) {
             step.quals = Self::failure(&mut ctx.rng);
@@ -81,7 +94,9 @@ fn mild_failure(rng: &mut Rng, step: &Step) -> Quals {
     let call = matches!(step.verb, Verb::Hypercall);
     match (rng.below(4), step.verb, step.args[0]) {
         (0, Verb::Hypercall, number) if number != call::LGUEST_INIT => quals.fail_copy = 1,
-        (1, Verb::Hypercall, call::SET_PTE) | (1, Verb::GuestPa | Verb::Run, _) => quals.fail_alloc = rng.range(1, 2) as u8,
+        (1, Verb::Hypercall, call::SET_PTE) | (1, Verb::GuestPa | Verb::Run, _) => {
+            quals.fail_alloc = rng.range(1, 2) as u8
+        }
         (1, Verb::Write | Verb::Map | Verb::Async, _) => quals.fail_pin = 1,
         (2, _, _) if !call => quals.fail_message = true,
         _ => quals.draw = Some(rng.below(4) as u8),
@@ -100,7 +115,11 @@ fn mild_event(ctx: &mut Context) -> Option<Event> {
         _ => {
             let width = ctx.rng.pick(&[1u8, 4, 8]);
             let value = ctx.rng.bits() >> (64 - 8 * u32::from(width));
-            Event::Write { gpa: ctx.rng.below(4088), value, width }
+            Event::Write {
+                gpa: ctx.rng.below(4088),
+                value,
+                width,
+            }
         }
     })
 }

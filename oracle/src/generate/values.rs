@@ -20,7 +20,20 @@ pub(super) struct Leanings {
     pub far: u32,
 }
 
-const STEPS: [u32; 12] = [0, 0, 0, 0, 0x1000, 0xffff_f000, 1, u32::MAX, 4, 0xffff_fffc, 0x2000, 0xfff];
+const STEPS: [u32; 12] = [
+    0,
+    0,
+    0,
+    0,
+    0x1000,
+    0xffff_f000,
+    1,
+    u32::MAX,
+    4,
+    0xffff_fffc,
+    0x2000,
+    0xfff,
+];
 
 impl Leanings {
     /// New leanings; the caller fills in the places.
@@ -50,7 +63,9 @@ impl Leanings {
             24..30 => view.gpgdir(),
             30..54 if !self.gpgdirs.is_empty() => rng.pick(&self.gpgdirs),
             54 => 0,
-            55 => limit.wrapping_add(rng.pick(&[0, 0xffff_f000, 0xffff_fffc, 4, 0x1000, 0xffff_ffe0])),
+            55 => {
+                limit.wrapping_add(rng.pick(&[0, 0xffff_f000, 0xffff_fffc, 4, 0x1000, 0xffff_ffe0]))
+            }
             56 => rng.word(),
             57 => 0u32.wrapping_sub(rng.pick(&[4, 8, 32, 4096])),
             58 => rng.below(ctx.machine.backed()) << 12 | rng.pick(&[0x20, 0xff0, 0xffc, 1]),
@@ -65,12 +80,16 @@ impl Leanings {
         let machine = &ctx.machine;
         let slot = 1u32 << rng.pick(&[21, 22, 30]);
         let place = match rng.below(64) {
-            0..36 if !self.vaddrs.is_empty() => return rng.pick(&self.vaddrs).wrapping_add(rng.below(4) * 4),
+            0..36 if !self.vaddrs.is_empty() => {
+                return rng.pick(&self.vaddrs).wrapping_add(rng.below(4) * 4);
+            }
             36..42 if !self.vaddrs.is_empty() => rng.pick(&self.vaddrs),
             42..45 => view.state.esp1.wrapping_sub(1),
             45..49 => view.state.kernel_address,
             49..52 => machine.switcher,
-            52 => machine.switcher.wrapping_add(machine.switcher_pages() << 12),
+            52 => machine
+                .switcher
+                .wrapping_add(machine.switcher_pages() << 12),
             53 => machine.switcher & 0u32.wrapping_sub(slot),
             54 => view.state.kernel_address & 0u32.wrapping_sub(slot),
             55 => machine.pages << 12,
@@ -94,7 +113,7 @@ impl Leanings {
             return match rng.below(16) {
                 0 => backed - 1,
                 1 => 0,
-                2 if !self.gpgdirs.is_empty() => (rng.pick(&self.gpgdirs) >> 12).into(),
+                2 if !self.gpgdirs.is_empty() => rng.pick(&self.gpgdirs) >> 12,
                 _ => rng.below(backed),
             }
             .into();
@@ -131,7 +150,11 @@ impl Leanings {
             _ => rng.bits() & self.flags & !0xf_ffff_f000 | P,
         };
         let value = frame | flags;
-        if ctx.paging.pae { value } else { value & 0xffff_ffff }
+        if ctx.paging.pae {
+            value
+        } else {
+            value & 0xffff_ffff
+        }
     }
 
     /// An entry of an upper level.
@@ -147,7 +170,11 @@ impl Leanings {
             _ => 1,
         };
         let value = frame | flags;
-        if ctx.paging.pae { value } else { value & 0xffff_ffff }
+        if ctx.paging.pae {
+            value
+        } else {
+            value & 0xffff_ffff
+        }
     }
 
     /// An index in a top level.
@@ -159,7 +186,11 @@ impl Leanings {
             1 => most,
             2 => ctx.rng.pick(&[most + 1, u32::MAX, 0x8000_0000]),
             3 | 4 => paging.top(ctx.machine.switcher),
-            5 => paging.top(ctx.machine.switcher.wrapping_add((ctx.machine.switcher_pages() - 1) << 12)),
+            5 => paging.top(
+                ctx.machine
+                    .switcher
+                    .wrapping_add((ctx.machine.switcher_pages() - 1) << 12),
+            ),
             6 => paging.top(view.state.kernel_address),
             7 => ctx.rng.below(most),
             _ => paging.top(self.vaddr(ctx, view)),
@@ -190,7 +221,9 @@ impl Leanings {
             }
             8 => view.lguest_data().wrapping_add(24 + ctx.rng.below(64)),
             9 => view.lguest_data().wrapping_add(88 + ctx.rng.below(320) * 4),
-            10 => view.lguest_data().wrapping_add(ctx.rng.pick(&[12, 1368, 1372, 1376, 1380, 1384])),
+            10 => view
+                .lguest_data()
+                .wrapping_add(ctx.rng.pick(&[12, 1368, 1372, 1376, 1380, 1384])),
             11 => (ctx.machine.pages << 12).wrapping_sub(ctx.rng.range(0, 9)),
             12 => ctx.rng.word(),
             _ => ctx.rng.below(ctx.machine.backed()) << 12 | ctx.rng.below(1024) << 2,
@@ -211,6 +244,10 @@ impl Leanings {
             4 => view.lguest_data() >> 12,
             _ => u32::MAX,
         };
-        if page < ctx.machine.backed() { page } else { ctx.rng.below(ctx.machine.backed()) }
+        if page < ctx.machine.backed() {
+            page
+        } else {
+            ctx.rng.below(ctx.machine.backed())
+        }
     }
 }

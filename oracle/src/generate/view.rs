@@ -26,7 +26,14 @@ pub(super) struct View<'a, S> {
 
 impl<'a, S: Side> View<'a, S> {
     pub fn new(world: &'a Runner<S>, machine: &'a Machine) -> Self {
-        View { world, machine, paging: Paging { pae: world.side.pae() }, state: world.side.state() }
+        View {
+            world,
+            machine,
+            paging: Paging {
+                pae: world.side.pae(),
+            },
+            state: world.side.state(),
+        }
     }
 
     /// The page directory in use, as the guest named it.
@@ -41,7 +48,10 @@ impl<'a, S: Side> View<'a, S> {
 
     /// One of the four shadows stands for this page directory.
     pub fn knows(&self, gpgdir: u32) -> bool {
-        self.state.slots.iter().any(|slot| slot.pgdir != 0 && slot.gpgdir == gpgdir)
+        self.state
+            .slots
+            .iter()
+            .any(|slot| slot.pgdir != 0 && slot.gpgdir == gpgdir)
     }
 
     /// An entry of the guest's tables; nothing if the host cannot read it.
@@ -51,7 +61,11 @@ impl<'a, S: Side> View<'a, S> {
             return None;
         }
         let mut bytes = [0u8; 8];
-        let done = self.world.side.host().guest_read(at, &mut bytes[..len as usize]);
+        let done = self
+            .world
+            .side
+            .host()
+            .guest_read(at, &mut bytes[..len as usize]);
         done.then(|| u64::from_le_bytes(bytes))
     }
 
@@ -67,7 +81,9 @@ impl<'a, S: Side> View<'a, S> {
 
     /// The lowest-level entry for an address below the page directory `gpgdir`.
     pub fn walk(&self, gpgdir: u32, vaddr: u32) -> Walk {
-        let Some(mut table) = self.entry(self.paging.top_at(gpgdir, vaddr)) else { return Walk::Bad };
+        let Some(mut table) = self.entry(self.paging.top_at(gpgdir, vaddr)) else {
+            return Walk::Bad;
+        };
         if table & P == 0 {
             return Walk::Absent;
         }
@@ -75,7 +91,10 @@ impl<'a, S: Side> View<'a, S> {
             return Walk::Bad;
         }
         if self.paging.pae {
-            let Some(middle) = self.entry(self.paging.middle_at((table >> 12) as u32, vaddr)) else { return Walk::Bad };
+            let Some(middle) = self.entry(self.paging.middle_at((table >> 12) as u32, vaddr))
+            else {
+                return Walk::Bad;
+            };
             if middle & P == 0 {
                 return Walk::Absent;
             }
@@ -85,13 +104,16 @@ impl<'a, S: Side> View<'a, S> {
             table = middle;
         }
         let at = self.paging.last_at((table >> 12) as u32, vaddr);
-        self.entry(at).map_or(Walk::Bad, |entry| Walk::Entry(at, entry))
+        self.entry(at)
+            .map_or(Walk::Bad, |entry| Walk::Entry(at, entry))
     }
 
     /// The entry makes an access fault for good: I/O memory.
     pub fn is_device(&self, entry: u64) -> bool {
         let frame = self.paging.frame(entry);
-        entry & PSE == 0 && frame >= u64::from(self.machine.pages) && frame < u64::from(self.machine.device_limit())
+        entry & PSE == 0
+            && frame >= u64::from(self.machine.pages)
+            && frame < u64::from(self.machine.device_limit())
     }
 
     /// The entry names memory that the guest has.
@@ -105,7 +127,10 @@ impl<'a, S: Side> View<'a, S> {
         if !slot.switcher_mapped {
             return false;
         }
-        let last = self.machine.switcher.wrapping_add((self.machine.switcher_pages() - 1) << 12);
+        let last = self
+            .machine
+            .switcher
+            .wrapping_add((self.machine.switcher_pages() - 1) << 12);
         self.shadowed(slot.pgdir, self.machine.switcher) && self.shadowed(slot.pgdir, last)
     }
 
@@ -114,7 +139,8 @@ impl<'a, S: Side> View<'a, S> {
         let host = self.world.side.host();
         let words_each = self.paging.entry() as usize / 4;
         let entry = |table: u32, index: u32| {
-            host.table(table >> 12).map_or(0, |words| words[(index as usize * words_each) & 1023].get())
+            host.table(table >> 12)
+                .map_or(0, |words| words[(index as usize * words_each) & 1023].get())
         };
         let top = entry(pgdir, self.paging.top(vaddr));
         if top & 1 == 0 || !self.paging.pae {

@@ -4,7 +4,10 @@
 //! Each is counted, mixed into the running hash and, when kept, logged; the failures that a step plans are made
 //! here. What the shim does inline in C (page counts, recorded stores) stands here in Rust.
 
+use std::cell::Cell;
+
 use lguest_c_reference::{CallKind, Callbacks, Crash, CrashKind, DATA_BASE, NO_PFN};
+use lguest_engine::Quals;
 use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
 use super::machinery::TableOf;
@@ -21,7 +24,7 @@ impl SimHost {
 
     #[cold]
     fn planned_event(&self) {
-        if let Some(during) = self.step.get().quals.during {
+        if let Some(during) = self.quals.get().during {
             self.do_event(during.event);
         }
     }
@@ -50,15 +53,18 @@ impl SimHost {
 
     /// Whether the n-th of its sort in this step is planned to fail.
     #[inline(always)]
-    fn fails(count: &std::cell::Cell<u32>, planned: u8) -> bool {
+    fn fails(&self, count: &Cell<u32>, planned: fn(&Quals) -> u8) -> bool {
+        if !self.planned.get() {
+            return false;
+        }
         let n = count.get() + 1;
         count.set(n);
-        n == u32::from(planned)
+        n == u32::from(planned(&self.quals.get()))
     }
 
     fn do_get_zeroed_page(&self) -> u32 {
         self.call();
-        let failing = Self::fails(&self.allocs, self.step.get().quals.fail_alloc);
+        let failing = self.fails(&self.allocs, |quals| quals.fail_alloc);
         let page = if failing { 0 } else { self.tables.get_zeroed() };
         self.mix(CallKind::GetZeroedPage.word(page.into()));
         self.log(CallKind::GetZeroedPage, page.into(), 0, &[]);
@@ -88,8 +94,7 @@ impl SimHost {
     fn do_get_user_pages_fast(&self, addr: u32, write: u32) -> Option<u32> {
         self.call();
         let page = addr.wrapping_sub(self.mem_base.get()) >> 12;
-        let frame = if Self::fails(&self.pins, self.step.get().quals.fail_pin)
-            || addr < self.mem_base.get()
+        let frame = if self.fails(&self.pins, |quals| quals.fail_pin) || addr < self.mem_base.get()
         {
             None
         } else {
@@ -117,7 +122,7 @@ impl SimHost {
 
     fn copy_planned(&self, addr: u32) -> bool {
         self.call();
-        !Self::fails(&self.copies, self.step.get().quals.fail_copy) && addr >= self.mem_base.get()
+        !self.fails(&self.copies, |quals| quals.fail_copy) && addr >= self.mem_base.get()
     }
 
     fn note_copy(&self, kind: CallKind, ok: bool, addr: u32, bytes: &[u8]) {
@@ -152,17 +157,16 @@ impl SimHost {
     /// A draw depends on the seed and the step, and on how many the step made before; never on where the step stands.
     fn do_prandom_u32(&self) -> u32 {
         self.call();
-        let step = self.step.get();
+        let (verb, args) = self.drawer.get();
         let nth = self.step_draws.get();
         self.step_draws.set(nth + 1);
         self.draws.set(self.draws.get() + 1);
-        let value = match step.quals.draw {
+        let value = match self.quals.get().draw {
             Some(slot) => slot.into(),
             None => {
-                let words = step
-                    .args
+                let words = args
                     .iter()
-                    .fold(step.verb as u64, |sum, arg| mix(sum, u64::from(*arg)));
+                    .fold(verb as u64, |sum, arg| mix(sum, u64::from(*arg)));
                 (mix(self.seed.get(), words.wrapping_add(nth.into())) >> 32) as u32
             }
         };
@@ -173,7 +177,7 @@ impl SimHost {
 
     fn do_kasprintf(&self, text: &[u8]) -> bool {
         self.call();
-        let ok = !self.step.get().quals.fail_message;
+        let ok = !self.quals.get().fail_message;
         self.mix(CallKind::Kasprintf.word(u64::from(ok) << 32 | text.len() as u64));
         self.shared.mix_bytes(text);
         self.log(CallKind::Kasprintf, ok.into(), 0, text);
@@ -312,7 +316,8 @@ where
     #[cfg_attr(feature = "outline", inline(never))]
     #[cfg_attr(not(feature = "outline"), inline)]
     fn set_pte(&self, slot: &Slot<'_, M>, value: M::Entry) {
-        if self.pinned.replace(NO_PFN) != NO_PFN && !value.has(PRESENT) {
+        let pinned = self.pinned.replace(NO_PFN);
+        if pinned != NO_PFN && pinned == value.pte_pfn() && !value.has(PRESENT) {
             self.orphaned.set(self.orphaned.get() + 1);
         }
         self.recorded_store(CallKind::SetPte, slot, value);

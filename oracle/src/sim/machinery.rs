@@ -64,6 +64,11 @@ impl Machinery for SimHost {
         self.shared.hash.get()
     }
 
+    #[inline]
+    fn calls(&self) -> u32 {
+        self.shared.calls.get()
+    }
+
     fn set_cpu(&self, cpu: u32) {
         self.shared.cpu.set(cpu);
     }
@@ -140,8 +145,9 @@ impl Machinery for SimHost {
         Some(self.tables.corrupted()).filter(|pfn| *pfn != 0)
     }
 
-    fn dirty(&self, i: usize) -> Option<u32> {
-        self.memory.dirty(i).map(|frame| self.guest_base() + frame)
+    fn dirty(&self, i: usize) -> Option<(u32, u64)> {
+        let (frame, blocks) = self.memory.dirty(i)?;
+        Some((self.guest_base() + frame, blocks))
     }
 
     fn settle_dirty(&self) {

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use lguest_engine::{FrameName, FrameWords, Machine, Mapping, PageRecord};
+use lguest_engine::{BLOCK_WORDS, FrameName, FrameWords, Machine, Mapping, PageRecord};
 
 /// Most guest pages that memory stands behind (64 MiB).
 pub const MAX_PAGES: u32 = 0x4000;
@@ -20,14 +20,20 @@ struct PageMap {
     copy_on_write: bool,
 }
 
-const WRITTEN: u8 = 1;
-const DIRTY: u8 = 2;
-
 /// A frame; its words stay allocated, zeroed, from one scenario to the next.
 #[derive(Default)]
 struct Frame {
     words: OnceCell<Box<FrameWords>>,
-    flags: Cell<u8>,
+    /// Blocks written since the reset, a bit each.
+    written: Cell<u64>,
+    /// Blocks written since `settle`.
+    dirty: Cell<u64>,
+}
+
+/// The bits of the blocks that hold bytes `first` to `last` of a frame.
+fn blocks(first: u32, last: u32) -> u64 {
+    let upto = |block: u32| u64::MAX >> (63 - (block & 63));
+    upto(last >> 6) & !(upto(first >> 6) >> 1)
 }
 
 /// Guest frames by number from 0: first one for each page, then the copies.
@@ -62,9 +68,14 @@ impl Memory {
     pub fn reset(&self, machine: &Machine, records: &mut dyn Iterator<Item = PageRecord>) {
         for k in self.written.borrow_mut().drain(..) {
             let frame = &self.frames[k as usize];
-            frame.flags.set(0);
+            frame.dirty.set(0);
+            let written = frame.written.replace(0);
             if let Some(words) = frame.words.get() {
-                words.iter().for_each(|word| word.set(0));
+                for (block, words) in words.chunks_exact(BLOCK_WORDS).enumerate() {
+                    if written & 1 << block != 0 {
+                        words.iter().for_each(|word| word.set(0));
+                    }
+                }
             }
         }
         self.dirty.borrow_mut().clear();
@@ -174,7 +185,7 @@ impl Memory {
     /// The words of a frame, if it was written since the reset.
     pub fn words(&self, frame: u32) -> Option<&FrameWords> {
         let frame = self.frames.get(frame as usize)?;
-        if frame.flags.get() & WRITTEN == 0 {
+        if frame.written.get() == 0 {
             None
         } else {
             frame.words.get().map(|words| &**words)
@@ -188,37 +199,44 @@ impl Memory {
     }
 
     /// Stores a word.
+    #[inline]
     pub fn store(&self, frame: u32, word: usize, value: u32) {
-        self.writable(frame)[word & 1023].set(value);
+        let at = (word as u32 & 1023) * 4;
+        self.writable(frame, blocks(at, at))[word & 1023].set(value);
     }
 
-    fn writable(&self, k: u32) -> &FrameWords {
+    #[inline]
+    fn writable(&self, k: u32, blocks: u64) -> &FrameWords {
         let frame = &self.frames[k as usize];
-        if frame.flags.get() != WRITTEN | DIRTY {
-            self.mark(k, frame);
+        if frame.dirty.get() & blocks != blocks {
+            self.mark(k, frame, blocks);
         }
         frame.words.get_or_init(zeroed)
     }
 
-    fn mark(&self, k: u32, frame: &Frame) {
-        let flags = frame.flags.replace(WRITTEN | DIRTY);
-        if flags & WRITTEN == 0 {
+    fn mark(&self, k: u32, frame: &Frame, blocks: u64) {
+        let written = frame.written.get();
+        if written == 0 {
             self.written.borrow_mut().push(k);
         }
-        if flags & DIRTY == 0 {
+        frame.written.set(written | blocks);
+        let dirty = frame.dirty.get();
+        if dirty == 0 {
             self.dirty.borrow_mut().push(k);
         }
+        frame.dirty.set(dirty | blocks);
     }
 
-    /// The `i`-th frame written since `settle`.
-    pub fn dirty(&self, i: usize) -> Option<u32> {
-        self.dirty.borrow().get(i).copied()
+    /// The `i`-th frame written since `settle`, and which of its blocks were.
+    pub fn dirty(&self, i: usize) -> Option<(u32, u64)> {
+        let k = self.dirty.borrow().get(i).copied()?;
+        Some((k, self.frames[k as usize].dirty.get()))
     }
 
     /// Forgets that list.
     pub fn settle(&self) {
         for k in self.dirty.borrow_mut().drain(..) {
-            self.frames[k as usize].flags.set(WRITTEN);
+            self.frames[k as usize].dirty.set(0);
         }
     }
 
@@ -274,7 +292,8 @@ impl Memory {
     }
 
     fn write_frame(&self, frame: u32, offset: u32, from: &[u8]) {
-        let words = self.writable(frame);
+        let last = offset + (from.len() as u32).max(1) - 1;
+        let words = self.writable(frame, blocks(offset, last));
         if offset % 4 == 0 && from.len() % 4 == 0 {
             for (i, bytes) in from.chunks_exact(4).enumerate() {
                 let value = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);

@@ -13,7 +13,7 @@ mod tables;
 use std::cell::{Cell, RefCell};
 
 use lguest_c_reference::{DATA_BASE, MAX_CPUS, NO_PFN, Shared};
-use lguest_engine::{Event, Machine, PageRecord, Step, Verb};
+use lguest_engine::{Event, Machine, PageRecord, Quals, Step, Verb};
 
 pub use call::Call;
 pub use memory::{COPIES, MAX_PAGES};
@@ -41,7 +41,11 @@ pub struct SimHost {
     shared: Box<Shared>,
     tables: Tables,
     memory: Memory,
-    step: Cell<Step>,
+    quals: Cell<Quals>,
+    /// `quals` are not none.
+    planned: Cell<bool>,
+    /// What the step's draws depend on.
+    drawer: Cell<(Verb, [u32; 5])>,
     allocs: Cell<u32>,
     pins: Cell<u32>,
     copies: Cell<u32>,
@@ -59,8 +63,8 @@ pub struct SimHost {
     log: RefCell<Vec<Call>>,
 }
 
-/// The step of a host that has none yet.
-const NO_STEP: Step = Step::new(Verb::Destroy, [0; 5]);
+/// What the draw of `init_guest_pagetable` depends on, beside the seed.
+const START: (Verb, [u32; 5]) = (Verb::Destroy, [0; 5]);
 
 /// Entries remembered, a step, whose tables were freed.
 const EMPTIED: usize = 64;
@@ -73,7 +77,9 @@ impl SimHost {
             shared,
             tables: Tables::new()?,
             memory: Memory::new(),
-            step: Cell::new(NO_STEP),
+            quals: Cell::new(Quals::NONE),
+            planned: Cell::new(false),
+            drawer: Cell::new(START),
             allocs: Cell::new(0),
             pins: Cell::new(0),
             copies: Cell::new(0),
@@ -129,24 +135,42 @@ impl SimHost {
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
         // `init_guest_pagetable` is no step, but it draws.
-        let mut first = NO_STEP;
-        first.quals.draw = machine.first_slot;
-        self.plan(&first);
+        self.plan_quals(&Quals {
+            draw: machine.first_slot,
+            ..Quals::NONE
+        });
+        self.drawer.set(START);
+        self.step_draws.set(0);
+        self.emptied_len.set(0);
     }
 
     /// Takes up the plan of a step: its failures, draws and `during` event.
+    ///
+    /// Most steps plan nothing, and only hypercalls draw: what is not needed is not copied, for a step was written just
+    /// before, field by field, and a wide load of it would wait for those stores.
+    #[inline]
     fn plan(&self, step: &Step) {
-        self.step.set(*step);
-        self.allocs.set(0);
-        self.pins.set(0);
-        self.copies.set(0);
-        self.step_draws.set(0);
+        if step.verb == Verb::Hypercall {
+            self.drawer.set((step.verb, step.args));
+            self.step_draws.set(0);
+        }
+        if !step.quals.is_none() || self.planned.get() {
+            self.plan_quals(&step.quals);
+        }
         self.emptied_len.set(0);
         self.shared.calls.set(0);
         self.shared.pins.set(0);
-        self.shared
-            .during
-            .set(step.quals.during.map_or(0, |during| during.call.into()));
+    }
+
+    #[cold]
+    fn plan_quals(&self, quals: &Quals) {
+        self.quals.set(*quals);
+        self.planned.set(!quals.is_none());
+        self.allocs.set(0);
+        self.pins.set(0);
+        self.copies.set(0);
+        let during = quals.during.map_or(0, |during| during.call.into());
+        self.shared.during.set(during);
     }
 
     /// Keeps the calls themselves from now on, beside their hash.

@@ -189,6 +189,10 @@ impl<S: Side<Host = SimHost>> Side for Traced<S> {
         self.side.state()
     }
 
+    fn pins(&self) -> u32 {
+        self.side.pins()
+    }
+
     fn dead(&self) -> i32 {
         self.side.dead()
     }

@@ -64,6 +64,14 @@ impl Quals {
 }
 
 impl Quals {
+    /// There is none.
+    #[inline]
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        let fails = self.fail_alloc | self.fail_pin | self.fail_copy;
+        fails == 0 && !self.fail_message && self.draw.is_none() && self.during.is_none()
+    }
+
     /// Moves every part into its range; a `during` at call 0 is none.
     #[must_use]
     pub fn reduce(mut self, machine: &Machine) -> Quals {

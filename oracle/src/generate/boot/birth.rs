@@ -37,11 +37,19 @@ impl Kernel {
 
         let rng = &mut ctx.rng;
         self.text = if backed < 64 { 3 } else { rng.range(4, 8) };
-        let offset = if rng.percent(80) { 0 } else { rng.below(3000) & !3 };
+        let offset = if rng.percent(80) {
+            0
+        } else {
+            rng.below(3000) & !3
+        };
         self.data = 0x1000 + offset;
         self.first_stack = 3 + self.text;
         self.next_page = self.first_stack + self.stacks * self.stack_pages;
-        let inside = if ctx.paging.pae { rng.below(127) * 32 } else { 0 };
+        let inside = if ctx.paging.pae {
+            rng.below(127) * 32
+        } else {
+            0
+        };
         self.swapper = (self.take() << 12) + inside;
     }
 
@@ -57,7 +65,11 @@ impl Kernel {
         let paging = ctx.paging;
         let top = paging.top(self.base).min(paging.top(ctx.machine.switcher));
         let last = (((u64::from(top) << paging.top_shift()) - 1) >> paging.table_shift()) as u32;
-        self.region_count = if ctx.machine.backed() < 96 { rng.range(1, 2) } else { rng.range(2, 3) } as usize;
+        self.region_count = if ctx.machine.backed() < 96 {
+            rng.range(1, 2)
+        } else {
+            rng.range(2, 3)
+        } as usize;
         let usual = [0x0804_8000u32, 0xb770_0000, 0xbf80_0000];
         let mut taken = [u32::MAX; REGIONS];
         for i in 0..REGIONS {
@@ -96,7 +108,8 @@ impl Kernel {
             self.linear(ctx);
             self.first_tables(ctx);
         }
-        self.memory.reset(self.next_page, ctx.machine.backed(), &ctx.launcher);
+        self.memory
+            .reset(self.next_page, ctx.machine.backed(), &ctx.launcher);
         ctx.call([call::NEW_PGTABLE, self.swapper, 0, 0, 0]);
         self.set_stack(ctx);
         if ctx.rng.percent(70) {
@@ -105,6 +118,9 @@ impl Kernel {
         ctx.run();
         for _ in 0..ctx.rng.range(2, 8) {
             self.kernel_touch(ctx);
+        }
+        for _ in 0..ctx.rng.below(7) {
+            self.fork(ctx);
         }
     }
 
@@ -131,7 +147,8 @@ impl Kernel {
     /// The kernel half: all of it in tables that never change again.
     fn first_tables(&mut self, ctx: &mut Context) {
         let lowest = self.base >> ctx.paging.table_shift();
-        let highest = self.base.wrapping_add((ctx.machine.backed() << 12) - 1) >> ctx.paging.table_shift();
+        let highest =
+            self.base.wrapping_add((ctx.machine.backed() << 12) - 1) >> ctx.paging.table_shift();
         for key in lowest..=highest {
             self.kernel_table(ctx, key << ctx.paging.table_shift());
         }
@@ -146,8 +163,16 @@ impl Kernel {
         for page in 0..self.mapped.max(self.next_page) {
             // Pages of kernel text are read-only.
             let text = page >= 3 && page < 3 + self.text / 2;
-            let flags = if text { self.flags & !(RW | D) } else { self.flags };
-            self.write_kernel(ctx, self.base.wrapping_add(page << 12), u64::from(page) << 12 | flags | P);
+            let flags = if text {
+                self.flags & !(RW | D)
+            } else {
+                self.flags
+            };
+            self.write_kernel(
+                ctx,
+                self.base.wrapping_add(page << 12),
+                u64::from(page) << 12 | flags | P,
+            );
         }
     }
 
@@ -173,7 +198,10 @@ impl Kernel {
                 let page = self.take();
                 self.middles.push((top, page as u16));
                 self.top.push((top, u64::from(page) << 12 | P));
-                ctx.write_entry(paging.top_at(self.swapper, vaddr), u64::from(page) << 12 | P);
+                ctx.write_entry(
+                    paging.top_at(self.swapper, vaddr),
+                    u64::from(page) << 12 | P,
+                );
                 page
             }
         };

@@ -62,7 +62,7 @@ impl Kernel {
     /// A new page is put under an address of the current process.
     fn install(&mut self, ctx: &mut Context, at: (usize, usize, usize), mapped: Mapped) {
         let (process, region, i) = at;
-        for _ in 0..ctx.rng.pick(&[0, 1, 2, 2]) {
+        for _ in 0..ctx.rng.pick(&[0, 1, 1, 2]) {
             let (pgd, vaddr) = (self.processes[process].pgd, self.vaddr(region, i));
             ctx.set_pte(pgd, vaddr, 0);
         }
@@ -78,38 +78,64 @@ impl Kernel {
         let region = ctx.rng.below(self.region_count as u32) as usize;
         let from = ctx.rng.below(WINDOW as u32) as usize;
         let pages = &self.processes[process].regions[region].pages;
-        (from..WINDOW).find(|i| pages[*i].kind == Kind::None).map(|i| (process, region, i))
+        (from..WINDOW)
+            .find(|i| pages[*i].kind == Kind::None)
+            .map(|i| (process, region, i))
     }
 
     /// First use of anonymous memory.
     pub(super) fn new_page(&mut self, ctx: &mut Context) {
-        let Some(at) = self.empty_place(ctx) else { return self.kernel_touch(ctx) };
+        let Some(at) = self.empty_place(ctx) else {
+            return self.kernel_touch(ctx);
+        };
         let (process, region, i) = at;
-        let Some(page) = self.memory.data(&mut ctx.rng) else { return self.unmap(ctx) };
+        let Some(page) = self.memory.data(&mut ctx.rng) else {
+            return self.unmap(ctx);
+        };
         ctx.store(self.vaddr(region, i), true);
         self.handler(ctx);
         if !self.need_table(ctx, process, region) {
             return self.memory.put(page);
         }
-        self.install(ctx, at, Mapped { page, kind: Kind::Own });
+        self.install(
+            ctx,
+            at,
+            Mapped {
+                page,
+                kind: Kind::Own,
+            },
+        );
     }
 
     /// First use of a page of a file.
     pub(super) fn file_page(&mut self, ctx: &mut Context) {
-        let Some(at) = self.empty_place(ctx) else { return };
+        let Some(at) = self.empty_place(ctx) else {
+            return;
+        };
         let (process, region, i) = at;
-        let Some(page) = self.memory.file(&mut ctx.rng) else { return };
+        let Some(page) = self.memory.file(&mut ctx.rng) else {
+            return;
+        };
         ctx.read(self.vaddr(region, i), true);
         self.handler(ctx);
         if !self.need_table(ctx, process, region) {
             return self.memory.put(page);
         }
-        self.install(ctx, at, Mapped { page, kind: Kind::File });
+        self.install(
+            ctx,
+            at,
+            Mapped {
+                page,
+                kind: Kind::File,
+            },
+        );
     }
 
     /// A write to a page that is to be copied; to one of a file, it is the end of the process.
     pub(super) fn copy_on_write(&mut self, ctx: &mut Context) {
-        let Some((process, region, i)) = self.some_page(ctx) else { return self.new_page(ctx) };
+        let Some((process, region, i)) = self.some_page(ctx) else {
+            return self.new_page(ctx);
+        };
         let Mapped { page, kind } = self.processes[process].regions[region].pages[i];
         let vaddr = self.vaddr(region, i);
         if kind == Kind::Own {
@@ -121,20 +147,35 @@ impl Kernel {
             return;
         }
         let page = if self.memory.shared(page) {
-            let Some(copy) = self.memory.data(&mut ctx.rng) else { return };
+            let Some(copy) = self.memory.data(&mut ctx.rng) else {
+                return;
+            };
             self.memory.put(page);
             copy
         } else {
             page
         };
-        self.install(ctx, (process, region, i), Mapped { page, kind: Kind::Own });
+        self.install(
+            ctx,
+            (process, region, i),
+            Mapped {
+                page,
+                kind: Kind::Own,
+            },
+        );
     }
 
     /// A fault that another processor, or the past, has already seen to.
     pub(super) fn spurious(&mut self, ctx: &mut Context) {
-        let Some((process, region, i)) = self.some_page(ctx) else { return };
+        let Some((process, region, i)) = self.some_page(ctx) else {
+            return;
+        };
         let kind = self.processes[process].regions[region].pages[i].kind;
-        let write = if kind == Kind::Own { ctx.rng.below(2) << 1 } else { 0 };
+        let write = if kind == Kind::Own {
+            ctx.rng.below(2) << 1
+        } else {
+            0
+        };
         let errcode = write | ctx.rng.pick(&[4, 5, 0, 1]);
         ctx.verb(Verb::DemandPage, [self.vaddr(region, i), errcode, 0]);
     }

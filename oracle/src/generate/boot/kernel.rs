@@ -39,7 +39,9 @@ impl Kernel {
         let vaddr = self.vmalloc + ((i as u32) << 12);
         match self.vmapped[i] {
             0 => {
-                let Some(page) = self.memory.data(&mut ctx.rng) else { return };
+                let Some(page) = self.memory.data(&mut ctx.rng) else {
+                    return;
+                };
                 self.vmapped[i] = page;
                 let pte = u64::from(page) << 12 | self.flags | P | RW;
                 self.tell_kernel(ctx, vaddr, pte);
@@ -63,7 +65,11 @@ impl Kernel {
 
     /// Writes a kernel entry and tells the host, mostly in this order.
     fn tell_kernel(&mut self, ctx: &mut Context, vaddr: u32, pte: u64) {
-        let pgd = if ctx.rng.one_in(2) { self.swapper } else { self.pgd() };
+        let pgd = if ctx.rng.one_in(2) {
+            self.swapper
+        } else {
+            self.pgd()
+        };
         let late = ctx.rng.one_in(8);
         if late {
             ctx.set_pte(pgd, vaddr, pte);
@@ -83,14 +89,21 @@ impl Kernel {
         let vaddr = self.vmalloc + ((i as u32) << 12);
         if self.vmapped[i] == 0 {
             self.vmapped[i] = DEVICE;
-            let page = ctx.machine.pages.wrapping_add(ctx.rng.below(ctx.machine.device_pages));
+            let page = ctx
+                .machine
+                .pages
+                .wrapping_add(ctx.rng.below(ctx.machine.device_pages));
             let flags = ctx.rng.pick(&[0x63, 0x7b, 0x163, 0x3]);
             self.tell_kernel(ctx, vaddr, u64::from(page) << 12 | flags);
         }
         if self.vmapped[i] == DEVICE {
             for _ in 0..ctx.rng.range(1, 3) {
                 let at = vaddr | ctx.rng.below(1024) << 2;
-                if ctx.rng.one_in(2) { ctx.read(at, false) } else { ctx.store(at, false) }
+                if ctx.rng.one_in(2) {
+                    ctx.read(at, false)
+                } else {
+                    ctx.store(at, false)
+                }
             }
         }
     }
@@ -112,7 +125,13 @@ impl Kernel {
             call::TS => [number, ctx.rng.below(2), 0, 0, 0],
             call::HALT | call::FLUSH_ASYNC | call::SEND_INTERRUPTS => [number, 0, 0, 0, 0],
             call::SET_CLOCKEVENT => [number, ctx.rng.word(), 0, 0, 0],
-            _ => [number, ctx.rng.below(256), ctx.rng.word(), ctx.rng.word(), 0],
+            _ => [
+                number,
+                ctx.rng.below(256),
+                ctx.rng.word(),
+                ctx.rng.word(),
+                0,
+            ],
         };
         ctx.call(args);
     }
@@ -138,7 +157,14 @@ impl Kernel {
                 // Nobody writes to kernel text.
                 let page = ctx.rng.range(3, 2 + (self.text / 2).max(1));
                 let protect = ctx.rng.one_in(2);
-                ctx.verb(if protect { Verb::Protect } else { Verb::Unprotect }, [page, 0, 0]);
+                ctx.verb(
+                    if protect {
+                        Verb::Protect
+                    } else {
+                        Verb::Unprotect
+                    },
+                    [page, 0, 0],
+                );
                 ctx.read(self.base + (page << 12), false);
             }
             (4, Some((process, region, i))) => {
@@ -158,13 +184,17 @@ impl Kernel {
     pub(super) fn out_of_memory<S: Side>(&mut self, ctx: &mut Context, world: &Runner<S>) {
         let state = world.side.state();
         let from = ctx.rng.below(4) as usize;
-        let blank = (0..4).map(|i| (from + i) % 4).find(|i| state.slots[*i].pgdir == 0);
+        let blank = (0..4)
+            .map(|i| (from + i) % 4)
+            .find(|i| state.slots[*i].pgdir == 0);
         let start = ctx.rng.below(PROCESSES as u32) as usize;
         let mut others = (start..PROCESSES).chain(0..start).filter(|p| {
             let process = &self.processes[*p];
             process.live && state.slots.iter().all(|slot| slot.gpgdir != process.pgd)
         });
-        let (Some(slot), Some(next)) = (blank, others.next()) else { return };
+        let (Some(slot), Some(next)) = (blank, others.next()) else {
+            return;
+        };
         self.current = Some(next);
         let mut step = Step::new(Verb::Hypercall, [call::NEW_PGTABLE, self.pgd(), 0, 0, 0]);
         step.quals.draw = Some(slot as u8);

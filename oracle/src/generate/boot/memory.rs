@@ -23,7 +23,7 @@ impl Pages {
         self.files.clear();
         self.refs.clear();
         self.refs.resize(end as usize, 0);
-        let last_table = first + (end - first) * 2 / 5;
+        let last_table = first + (end - first) / 2;
         for page in first..end {
             let list = match launcher.mapping(page.into()) {
                 Mapping::Absent => continue,

@@ -160,7 +160,9 @@ impl Kernel {
         for (weight, (act, usual)) in self.weights.iter_mut().zip(ACTS) {
             let factor = rng.pick(&[0, 1, 2, 2, 3, 6]);
             let factor = match act {
-                Act::Touch | Act::NewPage | Act::CopyOnWrite | Act::Fork | Act::Switch => factor.max(1),
+                Act::Touch | Act::NewPage | Act::CopyOnWrite | Act::Fork | Act::Switch => {
+                    factor.max(1)
+                }
                 _ => factor,
             };
             *weight = usual * factor;
@@ -173,7 +175,13 @@ impl Kernel {
         let index = ctx.rng.weighted(&self.weights, self.total);
         let act = match self.current {
             // A kernel without a process has to make one before anything else is of interest.
-            None if ctx.rng.one_in(2) => if self.live() == 0 { Act::Fork } else { Act::Switch },
+            None if ctx.rng.one_in(2) => {
+                if self.live() == 0 {
+                    Act::Fork
+                } else {
+                    Act::Switch
+                }
+            }
             _ => ACTS[index].0,
         };
         match act {
@@ -226,8 +234,18 @@ impl Kernel {
     /// Places that matter, for hostile steps among the kernel's own.
     pub fn places(&self, gpgdirs: &mut Vec<u32>, vaddrs: &mut Vec<u32>) {
         gpgdirs.push(self.swapper);
-        gpgdirs.extend(self.processes.iter().filter(|process| process.live).map(|process| process.pgd));
-        vaddrs.extend([self.base, self.base.wrapping_add(self.data), self.vmalloc, self.stack_top(self.current)]);
+        gpgdirs.extend(
+            self.processes
+                .iter()
+                .filter(|process| process.live)
+                .map(|process| process.pgd),
+        );
+        vaddrs.extend([
+            self.base,
+            self.base.wrapping_add(self.data),
+            self.vmalloc,
+            self.stack_top(self.current),
+        ]);
         vaddrs.extend((0..WINDOW).step_by(3).map(|i| self.vaddr(0, i)));
         vaddrs.extend(self.regions);
     }

@@ -7,10 +7,19 @@ use super::super::context::Context;
 use super::super::paging::{A, D, NX, P, RW, TABLE, US, call};
 use super::{Kernel, Kind, Mapped, PROCESSES, Process, WINDOW};
 
+/// A bit that Linux keeps to itself.
+const SPECIAL: u64 = 0x200;
+
 impl Kernel {
     /// Tells the host of the current kernel stack.
     pub(super) fn set_stack(&mut self, ctx: &mut Context) {
-        let args = [call::SET_STACK, self.segment, self.stack_top(self.current), self.stack_pages, 0];
+        let args = [
+            call::SET_STACK,
+            self.segment,
+            self.stack_top(self.current),
+            self.stack_pages,
+            0,
+        ];
         if self.current.is_some() && ctx.rng.one_in(12) {
             ctx.push(Step::new(Verb::Async, args));
             ctx.call([call::FLUSH_ASYNC, 0, 0, 0, 0]);
@@ -45,12 +54,27 @@ impl Kernel {
     /// A new process: the kernel half is copied, and so are the areas of the process that forks, on the next write.
     pub(super) fn fork(&mut self, ctx: &mut Context) {
         let most = PROCESSES.min(self.stacks as usize - 1);
-        let Some(child) = self.processes[..most].iter().position(|process| !process.live) else { return };
-        let Some(page) = self.memory.table() else { return };
+        let Some(child) = self.processes[..most]
+            .iter()
+            .position(|process| !process.live)
+        else {
+            return;
+        };
+        let Some(page) = self.memory.table() else {
+            return;
+        };
         let paging = ctx.paging;
-        let inside = if paging.pae { ctx.rng.below(127) * 32 } else { 0 };
+        let inside = if paging.pae {
+            ctx.rng.below(127) * 32
+        } else {
+            0
+        };
         let pgd = (u32::from(page) << 12) + inside;
-        self.processes[child] = Process { live: true, pgd, ..Process::default() };
+        self.processes[child] = Process {
+            live: true,
+            pgd,
+            ..Process::default()
+        };
         for i in 0..self.top.len() {
             let (index, value) = self.top[i];
             ctx.write_entry(pgd + index * paging.entry(), value);
@@ -69,7 +93,8 @@ impl Kernel {
     }
 
     fn copy_region(&mut self, ctx: &mut Context, parent: usize, child: usize, region: usize) {
-        if self.processes[parent].regions[region].table == 0 || !self.need_table(ctx, child, region) {
+        if self.processes[parent].regions[region].table == 0 || !self.need_table(ctx, child, region)
+        {
             return;
         }
         for i in 0..WINDOW {
@@ -77,7 +102,11 @@ impl Kernel {
             if kind == Kind::None || (kind == Kind::File && ctx.rng.one_in(2)) {
                 continue;
             }
-            let kind = if kind == Kind::Own { Kind::Copied } else { kind };
+            let kind = if kind == Kind::Own {
+                Kind::Copied
+            } else {
+                kind
+            };
             let dirty = if kind == Kind::Copied { D } else { 0 };
             let pte = u64::from(page) << 12 | P | US | A | dirty;
             if self.processes[parent].regions[region].pages[i].kind == Kind::Own {
@@ -91,7 +120,14 @@ impl Kernel {
     }
 
     /// Writes an entry of a process and tells the host.
-    pub(super) fn tell(&mut self, ctx: &mut Context, process: usize, region: usize, i: usize, pte: u64) {
+    pub(super) fn tell(
+        &mut self,
+        ctx: &mut Context,
+        process: usize,
+        region: usize,
+        i: usize,
+        pte: u64,
+    ) {
         let Process { pgd, regions, .. } = &self.processes[process];
         let (pgd, table) = (*pgd, regions[region].table);
         let vaddr = self.vaddr(region, i);
@@ -103,7 +139,12 @@ impl Kernel {
     pub(super) fn need_table(&mut self, ctx: &mut Context, process: usize, region: usize) -> bool {
         let paging = ctx.paging;
         let vaddr = self.regions[region];
-        let Process { pgd, regions, middles, .. } = self.processes[process];
+        let Process {
+            pgd,
+            regions,
+            middles,
+            ..
+        } = self.processes[process];
         if regions[region].table != 0 {
             return true;
         }
@@ -112,7 +153,9 @@ impl Kernel {
         if paging.pae {
             let mut middle = middles[top as usize];
             if middle == 0 {
-                let Some(page) = self.memory.table() else { return false };
+                let Some(page) = self.memory.table() else {
+                    return false;
+                };
                 middle = page;
                 self.processes[process].middles[top as usize] = page;
                 ctx.write_entry(at, u64::from(page) << 12 | P);
@@ -120,7 +163,9 @@ impl Kernel {
             }
             at = paging.middle_at(middle.into(), vaddr);
         }
-        let Some(table) = self.memory.table() else { return false };
+        let Some(table) = self.memory.table() else {
+            return false;
+        };
         self.processes[process].regions[region].table = table;
         ctx.write_entry(at, u64::from(table) << 12 | TABLE);
         if !paging.pae {
@@ -147,7 +192,11 @@ impl Kernel {
             self.drop_region(ctx, victim, region);
         }
         let Process { pgd, middles, .. } = self.processes[victim];
-        for (top, middle) in middles.into_iter().enumerate().filter(|(_, page)| *page != 0) {
+        for (top, middle) in middles
+            .into_iter()
+            .enumerate()
+            .filter(|(_, page)| *page != 0)
+        {
             ctx.write_entry(pgd + top as u32 * 8, 0);
             ctx.call([call::SET_PGD, pgd, top as u32, 0, 0]);
             self.memory.put_table(middle);
@@ -161,12 +210,24 @@ impl Kernel {
 
     /// The flags of a page of a process.
     pub(super) fn user_flags(ctx: &mut Context, kind: Kind) -> u64 {
-        let nx = if ctx.paging.pae && ctx.rng.one_in(3) { NX } else { 0 };
+        let nx = if ctx.paging.pae && ctx.rng.one_in(3) {
+            NX
+        } else {
+            0
+        };
         let flags = match kind {
-            Kind::Own => ctx.rng.pick(&[P | RW | US | A | D, P | RW | US | A | D, P | RW | US | A | D, P | RW | US | A]),
-            Kind::Copied => ctx.rng.pick(&[P | US | A, P | US | A | D, P | US | A | D, P | US | D, P | US]),
+            Kind::Own if ctx.rng.one_in(10) => P | RW | US | A,
+            Kind::Own => P | RW | US | A | D,
+            Kind::Copied => ctx
+                .rng
+                .pick(&[P | US | A | D, P | US | A | D, P | US | A, P | US | D]),
             // The launcher may have a file mapped read-only: no D, which asks for a pin for writing.
-            _ => ctx.rng.pick(&[P | US | A, P | US | A, P | US]),
+            _ => ctx.rng.pick(&[
+                P | US | A | SPECIAL,
+                P | US | A | SPECIAL,
+                P | US | A,
+                P | US,
+            ]),
         };
         flags | nx
     }

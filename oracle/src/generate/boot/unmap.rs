@@ -48,7 +48,9 @@ impl Kernel {
 
     /// A few neighbouring pages go.
     pub(super) fn unmap(&mut self, ctx: &mut Context) {
-        let Some((process, region, first)) = self.some_page(ctx) else { return };
+        let Some((process, region, first)) = self.some_page(ctx) else {
+            return;
+        };
         let count = ctx.rng.range(1, 4) as usize;
         for i in first..(first + count).min(WINDOW) {
             self.drop_page(ctx, process, region, i);
@@ -66,7 +68,9 @@ impl Kernel {
 
     /// A page becomes read-only, or its own again.
     pub(super) fn protect(&mut self, ctx: &mut Context) {
-        let Some((process, region, i)) = self.some_page(ctx) else { return };
+        let Some((process, region, i)) = self.some_page(ctx) else {
+            return;
+        };
         let Mapped { page, kind } = self.processes[process].regions[region].pages[i];
         let to = match kind {
             Kind::Own => Kind::Copied,
@@ -84,7 +88,9 @@ impl Kernel {
 
     /// The kernel wants to know whether a page is still in use.
     pub(super) fn age(&mut self, ctx: &mut Context) {
-        let Some((process, region, i)) = self.some_page(ctx) else { return };
+        let Some((process, region, i)) = self.some_page(ctx) else {
+            return;
+        };
         let Mapped { page, kind } = self.processes[process].regions[region].pages[i];
         let pte = u64::from(page) << 12 | Self::user_flags(ctx, kind) & !A;
         self.tell(ctx, process, region, i, pte);
@@ -97,15 +103,38 @@ impl Kernel {
             let args = match (ctx.rng.below(4), self.some_page(ctx)) {
                 (0..3, Some((process, region, i))) => {
                     let Mapped { page, kind } = self.processes[process].regions[region].pages[i];
-                    let pte = if ctx.rng.one_in(3) { 0 } else { u64::from(page) << 12 | Self::user_flags(ctx, kind) };
+                    let pte = if ctx.rng.one_in(3) {
+                        0
+                    } else {
+                        u64::from(page) << 12 | Self::user_flags(ctx, kind)
+                    };
                     if pte != 0 {
-                        let (pgd, table) = (self.pgd(), self.processes[process].regions[region].table);
+                        let (pgd, table) =
+                            (self.pgd(), self.processes[process].regions[region].table);
                         self.write_pte(ctx, pgd, self.vaddr(region, i), table, pte);
                     }
-                    [call::SET_PTE, self.pgd(), self.vaddr(region, i), pte as u32, (pte >> 32) as u32]
+                    [
+                        call::SET_PTE,
+                        self.pgd(),
+                        self.vaddr(region, i),
+                        pte as u32,
+                        (pte >> 32) as u32,
+                    ]
                 }
-                (3, _) => [call::SET_STACK, self.segment, self.stack_top(self.current), self.stack_pages, 0],
-                _ => [ctx.rng.pick(&call::IDLE), ctx.rng.word(), ctx.rng.below(8), 0, 0],
+                (3, _) => [
+                    call::SET_STACK,
+                    self.segment,
+                    self.stack_top(self.current),
+                    self.stack_pages,
+                    0,
+                ],
+                _ => [
+                    ctx.rng.pick(&call::IDLE),
+                    ctx.rng.word(),
+                    ctx.rng.below(8),
+                    0,
+                    0,
+                ],
             };
             ctx.push(Step::new(Verb::Async, args));
         }

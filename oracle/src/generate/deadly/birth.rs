@@ -14,27 +14,54 @@ pub(in super::super) fn stillborn(ctx: &mut Context) {
     let kernel = 0xc000_0000u32.min(ctx.machine.switcher - 1);
     match ctx.rng.below(8) {
         0 => {
-            let number = ctx.rng.pick(&[0, 2, 4, 5, 7, 10, 13, 14, 15, 19, 99, u32::MAX]);
+            let number = ctx
+                .rng
+                .pick(&[0, 2, 4, 5, 7, 10, 13, 14, 15, 19, 99, u32::MAX]);
             ctx.say(Step::new(Verb::Hypercall, [number, data, 0, 0, 0]));
         }
         1 => {
             let limit = ctx.machine.pages << 12;
-            let at = ctx.rng.pick(&[limit, limit.wrapping_sub(1387), 0xffff_f000, u32::MAX, limit.wrapping_sub(4)]);
+            let near = [
+                limit,
+                limit.wrapping_sub(1387),
+                limit.wrapping_sub(4),
+                0xffff_f000,
+                u32::MAX,
+            ];
+            let at = ctx.rng.pick(&near);
             init(ctx, at, Quals::NONE);
         }
         2 => {
             ctx.verb(Verb::BootData, [data, kernel, 0]);
             let fail_copy = ctx.rng.pick(&[1, 2, 4, 5]);
-            init(ctx, data, Quals { fail_copy, ..Quals::NONE });
+            init(
+                ctx,
+                data,
+                Quals {
+                    fail_copy,
+                    ..Quals::NONE
+                },
+            );
         }
         3 => {
-            let kernel = ctx.machine.switcher.wrapping_add(ctx.rng.pick(&[0, 0, 1, 0x1000])).max(ctx.machine.switcher);
+            let kernel = ctx
+                .machine
+                .switcher
+                .wrapping_add(ctx.rng.pick(&[0, 0, 1, 0x1000]))
+                .max(ctx.machine.switcher);
             ctx.verb(Verb::BootData, [data, kernel, 0]);
             init(ctx, data, Quals::NONE);
         }
         4 => {
             ctx.verb(Verb::BootData, [data, kernel, 0]);
-            init(ctx, data, Quals { fail_copy: 3, ..Quals::NONE });
+            init(
+                ctx,
+                data,
+                Quals {
+                    fail_copy: 3,
+                    ..Quals::NONE
+                },
+            );
         }
         5 => {
             // The time stands on the first page, the rest that is written on the second.
@@ -44,14 +71,22 @@ pub(in super::super) fn stillborn(ctx: &mut Context) {
             init(ctx, across, Quals::NONE);
         }
         6 => {
-            let page = if ctx.rng.one_in(2) { ctx.machine.device_limit() } else { ctx.machine.pages };
+            let page = if ctx.rng.one_in(2) {
+                ctx.machine.device_limit()
+            } else {
+                ctx.machine.pages
+            };
             let vaddr = (page << 12).wrapping_add(ctx.rng.below(4096));
             let errcode = ctx.rng.below(8);
             ctx.verb(Verb::DemandPage, [vaddr, errcode, 0]);
         }
         _ => {
             // Not mapped for writing, so nothing of it can be.
-            let hidden = if ctx.rng.one_in(2) { Verb::Protect } else { Verb::Unmap };
+            let hidden = if ctx.rng.one_in(2) {
+                Verb::Protect
+            } else {
+                Verb::Unmap
+            };
             ctx.verb(Verb::BootData, [data, kernel, 0]);
             ctx.verb(hidden, [page, 0, 0]);
             init(ctx, data, Quals::NONE);
@@ -60,5 +95,9 @@ pub(in super::super) fn stillborn(ctx: &mut Context) {
 }
 
 fn init(ctx: &mut Context, at: u32, quals: Quals) {
-    ctx.say(Step { verb: Verb::Hypercall, args: [call::LGUEST_INIT, at, 0, 0, 0], quals });
+    ctx.say(Step {
+        verb: Verb::Hypercall,
+        args: [call::LGUEST_INIT, at, 0, 0, 0],
+        quals,
+    });
 }

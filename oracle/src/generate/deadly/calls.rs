@@ -9,7 +9,10 @@ use super::{Scene, call, good};
 
 pub(super) fn bad_stack_page(ctx: &mut Context, scene: &Scene) {
     let vaddr = match ctx.rng.below(4) {
-        0 => ctx.machine.switcher.wrapping_add(ctx.rng.pick(&[1, 0x1000])),
+        0 => ctx
+            .machine
+            .switcher
+            .wrapping_add(ctx.rng.pick(&[1, 0x1000])),
         1 => 0,
         _ => scene.vaddr | 0x800,
     };
@@ -18,14 +21,24 @@ pub(super) fn bad_stack_page(ctx: &mut Context, scene: &Scene) {
 }
 
 pub(super) fn bad_stack_segment(ctx: &mut Context, scene: &Scene) {
-    let segment = ctx.rng.pick(&[0, 2, 3, 0x68, 0x7b, 0xffff_fffc, 0x8000_0002]);
+    let segment = ctx
+        .rng
+        .pick(&[0, 2, 3, 0x68, 0x7b, 0xffff_fffc, 0x8000_0002]);
     let pages = ctx.rng.below(3);
-    call(ctx, [call::SET_STACK, segment, scene.vaddr, pages, 0], Quals::NONE);
+    call(
+        ctx,
+        [call::SET_STACK, segment, scene.vaddr, pages, 0],
+        Quals::NONE,
+    );
 }
 
 pub(super) fn bad_stack_pages(ctx: &mut Context, scene: &Scene) {
     let pages = ctx.rng.pick(&[3, 3, 4, 16, 64, 65, u32::MAX]);
-    call(ctx, [call::SET_STACK, 0x69, scene.vaddr, pages, 0], Quals::NONE);
+    call(
+        ctx,
+        [call::SET_STACK, 0x69, scene.vaddr, pages, 0],
+        Quals::NONE,
+    );
 }
 
 pub(super) fn bad_address(ctx: &mut Context, scene: &Scene) {
@@ -34,7 +47,10 @@ pub(super) fn bad_address(ctx: &mut Context, scene: &Scene) {
 }
 
 pub(super) fn switcher_pte(ctx: &mut Context, scene: &Scene) {
-    let vaddr = ctx.machine.switcher.wrapping_add(ctx.rng.pick(&[0, 0x1000, 0x2000, 0xfff]));
+    let vaddr = ctx
+        .machine
+        .switcher
+        .wrapping_add(ctx.rng.pick(&[0, 0x1000, 0x2000, 0xfff]));
     let pte = ctx.rng.pick(&[0, good(scene), good(scene) | A | D]);
     ctx.set_pte(scene.gpgdir, vaddr, pte);
 }
@@ -66,12 +82,25 @@ pub(super) fn second_init(ctx: &mut Context, scene: &Scene) {
 fn ring(ctx: &mut Context, scene: &Scene, fail_copy: u8, event: Event) {
     ctx.say(Step::new(Verb::Async, [call::TS, 1, 0, 0, 0]));
     let quals = if ctx.rng.one_in(2) {
-        Quals { fail_copy, ..Quals::NONE }
+        Quals {
+            fail_copy,
+            ..Quals::NONE
+        }
     } else {
-        Quals { during: Some(During { call: fail_copy, event }), ..Quals::NONE }
+        Quals {
+            during: Some(During {
+                call: fail_copy,
+                event,
+            }),
+            ..Quals::NONE
+        }
     };
     // A device may have written there in the meantime, and the page be gone.
-    let number = if scene.data >> 12 < ctx.machine.backed() { call::FLUSH_ASYNC } else { call::TS };
+    let number = if scene.data >> 12 < ctx.machine.backed() {
+        call::FLUSH_ASYNC
+    } else {
+        call::TS
+    };
     call(ctx, [number, 0, 0, 0, 0], quals);
 }
 
@@ -88,10 +117,23 @@ pub(super) fn writing_fails(ctx: &mut Context, scene: &Scene) {
 }
 
 fn shut_down(ctx: &mut Context, scene: &Scene, how: u32) {
-    let at = if ctx.rng.one_in(8) { ctx.rng.word() } else { (scene.page << 12) + ctx.rng.below(64) };
+    let at = if ctx.rng.one_in(8) {
+        ctx.rng.word()
+    } else {
+        (scene.page << 12) + ctx.rng.below(64)
+    };
     for i in 0..ctx.rng.range(1, 3) {
-        let (low, high) = (ctx.rng.pick(&[*b"Oops", *b"Kern", *b"\xff\0no"]), ctx.rng.pick(&[*b": no", *b" %s\n", *b"bye\0"]));
-        let args = [at.wrapping_add(i * 8), u32::from_le_bytes(low), u32::from_le_bytes(high), 8, 0];
+        let (low, high) = (
+            ctx.rng.pick(&[*b"Oops", *b"Kern", *b"\xff\0no"]),
+            ctx.rng.pick(&[*b": no", *b" %s\n", *b"bye\0"]),
+        );
+        let args = [
+            at.wrapping_add(i * 8),
+            u32::from_le_bytes(low),
+            u32::from_le_bytes(high),
+            8,
+            0,
+        ];
         ctx.push(Step::new(Verb::Write, args));
     }
     call(ctx, [call::SHUTDOWN, at, how, 0, 0], Quals::NONE);
@@ -113,7 +155,14 @@ pub(super) fn no_message(ctx: &mut Context, scene: &Scene) {
         [call::SET_PGD, scene.gpgdir, 5000, 0, 0],
         [99, 0, 0, 0, 0],
     ]);
-    call(ctx, args, Quals { fail_message: true, ..Quals::NONE });
+    call(
+        ctx,
+        args,
+        Quals {
+            fail_message: true,
+            ..Quals::NONE
+        },
+    );
 }
 
 /// The first index that is too high.

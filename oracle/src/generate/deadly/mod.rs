@@ -71,7 +71,9 @@ pub(super) fn act<S: Side>(ctx: &mut Context, view: &View<'_, S>) {
 fn scene<S: Side>(ctx: &mut Context, view: &View<'_, S>) -> Scene {
     let gpgdir = view.gpgdir();
     let paging = ctx.paging;
-    let top = paging.top(view.state.kernel_address).clamp(1, paging.top_entries() - 1);
+    let top = paging
+        .top(view.state.kernel_address)
+        .clamp(1, paging.top_entries() - 1);
     let mut vaddr = 0;
     for _ in 0..8 {
         let slot = ctx.rng.below(top) << paging.top_shift();
@@ -85,23 +87,39 @@ fn scene<S: Side>(ctx: &mut Context, view: &View<'_, S>) -> Scene {
         let mut page = 1;
         for _ in 0..8 {
             page = ctx.rng.range(1, ctx.machine.backed() - 2);
-            if ctx.launcher.allows(page.into(), true) && ctx.launcher.allows(u64::from(page) + 1, true) {
+            if ctx.launcher.allows(page.into(), true)
+                && ctx.launcher.allows(u64::from(page) + 1, true)
+            {
                 break;
             }
         }
         page
     };
     let (tables, page) = (page(), page());
-    Scene { gpgdir, vaddr, data: view.lguest_data(), tables, page }
+    Scene {
+        gpgdir,
+        vaddr,
+        data: view.lguest_data(),
+        tables,
+        page,
+    }
 }
 
 fn call(ctx: &mut Context, args: [u32; 5], quals: Quals) {
-    ctx.say(Step { verb: Verb::Hypercall, args, quals });
+    ctx.say(Step {
+        verb: Verb::Hypercall,
+        args,
+        quals,
+    });
 }
 
 fn fault(ctx: &mut Context, scene: &Scene, errcode: u32, quals: Quals) {
     let args = [scene.vaddr | ctx.rng.below(4096), errcode, 0, 0, 0];
-    ctx.say(Step { verb: Verb::DemandPage, args, quals });
+    ctx.say(Step {
+        verb: Verb::DemandPage,
+        args,
+        quals,
+    });
 }
 
 /// Whole new tables for the address, so that nothing there is in the way.
@@ -109,12 +127,18 @@ fn map(ctx: &mut Context, scene: &Scene, pte: u64) {
     let paging = ctx.paging;
     let mut table = scene.tables;
     if paging.pae {
-        ctx.write_entry(paging.top_at(scene.gpgdir, scene.vaddr), u64::from(table) << 12 | P);
+        ctx.write_entry(
+            paging.top_at(scene.gpgdir, scene.vaddr),
+            u64::from(table) << 12 | P,
+        );
         let middle = paging.middle_at(table, scene.vaddr);
         table += 1;
         ctx.write_entry(middle, u64::from(table) << 12 | TABLE);
     } else {
-        ctx.write_entry(paging.top_at(scene.gpgdir, scene.vaddr), u64::from(table) << 12 | TABLE);
+        ctx.write_entry(
+            paging.top_at(scene.gpgdir, scene.vaddr),
+            u64::from(table) << 12 | TABLE,
+        );
     }
     ctx.write_entry(paging.last_at(table, scene.vaddr), pte);
 }

@@ -11,14 +11,23 @@ pub(super) fn read_fails(ctx: &mut Context, scene: &Scene) {
     match ctx.rng.below(4) {
         0 => {
             let limit = ctx.machine.pages << 12;
-            let gpgdir = limit.wrapping_add(ctx.rng.pick(&[0, 4, 0xffff_fffc, 0x1000, 0x8000_0000]));
+            let gpgdir =
+                limit.wrapping_add(ctx.rng.pick(&[0, 4, 0xffff_fffc, 0x1000, 0x8000_0000]));
             call(ctx, [call::NEW_PGTABLE, gpgdir, 0, 0, 0], Quals::NONE);
             fault(ctx, scene, 4, Quals::NONE);
         }
         1 => {
             map(ctx, scene, good(scene));
             let fail_copy = ctx.rng.range(1, 2) as u8;
-            fault(ctx, scene, 4, Quals { fail_copy, ..Quals::NONE });
+            fault(
+                ctx,
+                scene,
+                4,
+                Quals {
+                    fail_copy,
+                    ..Quals::NONE
+                },
+            );
         }
         2 => {
             map(ctx, scene, good(scene));
@@ -28,7 +37,14 @@ pub(super) fn read_fails(ctx: &mut Context, scene: &Scene) {
         }
         _ => {
             let vaddr = scene.vaddr;
-            ctx.say(Step { verb: Verb::GuestPa, args: [vaddr, 0, 0, 0, 0], quals: Quals { fail_copy: 1, ..Quals::NONE } });
+            ctx.say(Step {
+                verb: Verb::GuestPa,
+                args: [vaddr, 0, 0, 0, 0],
+                quals: Quals {
+                    fail_copy: 1,
+                    ..Quals::NONE
+                },
+            });
         }
     }
 }
@@ -37,7 +53,15 @@ pub(super) fn write_fails(ctx: &mut Context, scene: &Scene) {
     map(ctx, scene, good(scene));
     if ctx.rng.one_in(2) {
         let fail_copy = if ctx.paging.pae { 4 } else { 3 };
-        fault(ctx, scene, 6, Quals { fail_copy, ..Quals::NONE });
+        fault(
+            ctx,
+            scene,
+            6,
+            Quals {
+                fail_copy,
+                ..Quals::NONE
+            },
+        );
     } else {
         let page = last_table(ctx, scene);
         ctx.verb(Verb::Protect, [page, 0, 0]);
@@ -48,7 +72,15 @@ pub(super) fn write_fails(ctx: &mut Context, scene: &Scene) {
 pub(super) fn pin_fails(ctx: &mut Context, scene: &Scene) {
     map(ctx, scene, good(scene));
     match ctx.rng.below(4) {
-        0 => fault(ctx, scene, 4, Quals { fail_pin: 1, ..Quals::NONE }),
+        0 => fault(
+            ctx,
+            scene,
+            4,
+            Quals {
+                fail_pin: 1,
+                ..Quals::NONE
+            },
+        ),
         1 => {
             ctx.verb(Verb::Unmap, [scene.page, 0, 0]);
             fault(ctx, scene, 4, Quals::NONE);
@@ -100,7 +132,10 @@ pub(super) fn bad_pgd(ctx: &mut Context, scene: &Scene) {
 
 pub(super) fn bad_pmd(ctx: &mut Context, scene: &Scene) {
     let paging = ctx.paging;
-    ctx.write_entry(paging.top_at(scene.gpgdir, scene.vaddr), u64::from(scene.tables) << 12 | P);
+    ctx.write_entry(
+        paging.top_at(scene.gpgdir, scene.vaddr),
+        u64::from(scene.tables) << 12 | P,
+    );
     let nx = u64::from(ctx.rng.one_in(4)) << 63;
     let entry = bad_table(ctx, scene, TABLE) | nx;
     ctx.write_entry(paging.middle_at(scene.tables, scene.vaddr), entry);
@@ -108,7 +143,10 @@ pub(super) fn bad_pmd(ctx: &mut Context, scene: &Scene) {
 }
 
 pub(super) fn no_pte_page(ctx: &mut Context, scene: &Scene) {
-    let quals = Quals { fail_alloc: 1, ..Quals::NONE };
+    let quals = Quals {
+        fail_alloc: 1,
+        ..Quals::NONE
+    };
     if ctx.rng.one_in(2) {
         return call(ctx, [call::FLUSH_TLB, 1, 0, 0, 0], quals);
     }
@@ -118,7 +156,10 @@ pub(super) fn no_pte_page(ctx: &mut Context, scene: &Scene) {
 }
 
 pub(super) fn no_pmd_page(ctx: &mut Context, scene: &Scene) {
-    let quals = Quals { fail_alloc: 2, ..Quals::NONE };
+    let quals = Quals {
+        fail_alloc: 2,
+        ..Quals::NONE
+    };
     if ctx.rng.one_in(2) {
         return call(ctx, [call::FLUSH_TLB, 1, 0, 0, 0], quals);
     }

@@ -3,9 +3,12 @@
 
 use lguest_engine::{Mapping, Step, Verb};
 
-use super::chaos::Chaos;
-use super::context::Context;
-use super::paging::{A, D, P, RW, US, call};
+use super::super::context::Context;
+use super::super::paging::{A, D, P, RW, US, call};
+use super::Chaos;
+
+/// Bytes of `struct lguest_data`.
+const LGUEST_DATA: u32 = 1388;
 
 impl Chaos {
     /// A page that can be written, and that this has not given before, as long as there are such.
@@ -33,7 +36,12 @@ impl Chaos {
             }
         }
         self.tables(ctx, stack);
-        let data = (self.fresh(ctx) << 12) + if ctx.rng.one_in(3) { ctx.rng.below(0x1000 - 1388) } else { 0 };
+        let last = ctx.machine.backed() - 1;
+        let data = match ctx.rng.below(12) {
+            0 if ctx.launcher.allows(last.into(), true) => (last << 12) + 0x1000 - LGUEST_DATA,
+            1..4 => (self.fresh(ctx) << 12) + ctx.rng.below(0x1000 - LGUEST_DATA),
+            _ => self.fresh(ctx) << 12,
+        };
         ctx.verb(Verb::BootData, [data, kernel, 0]);
         ctx.call([call::LGUEST_INIT, data, 0, 0, 0]);
         if ctx.rng.one_in(16) {
@@ -64,22 +72,35 @@ impl Chaos {
             13 => rng.pick(&[0x4000_0000, 0x8000_0000, 0x3fff_ffff, 0x8000_1000]),
             _ => rng.word(),
         };
-        if address < switcher { address } else { switcher - 1 }
+        if address < switcher {
+            address
+        } else {
+            switcher - 1
+        }
     }
 
     /// Draws the scenario's page directories and addresses; the result is the page below the top of the stack.
     fn places(&mut self, ctx: &mut Context, kernel: u32) -> u32 {
         for _ in 0..ctx.rng.range(2, 7) {
             let page = self.fresh(ctx);
-            let inside = if ctx.paging.pae { ctx.rng.below(127) * 32 } else { 0 };
+            let inside = if ctx.paging.pae {
+                ctx.rng.below(127) * 32
+            } else {
+                0
+            };
             self.leanings.gpgdirs.push((page << 12) + inside);
+        }
+        let last = ctx.machine.backed() - 1;
+        if ctx.rng.one_in(8) && ctx.launcher.allows(last.into(), true) {
+            let inside = if ctx.paging.pae { 0x1000 - 32 } else { 0 };
+            self.leanings.gpgdirs.push((last << 12) + inside);
         }
         let switcher = ctx.machine.switcher;
         let rng = &mut ctx.rng;
         // Two pages, below the Switcher and not at the bottom.
         let high = kernel.wrapping_add(rng.range(2, 40) << 12) & 0xffff_f000;
         let stack = high.min(switcher - 0x1000).max(0x1000);
-        for _ in 0..rng.range(4, 10) {
+        for _ in 0..rng.range(3, 7) {
             let slot = 1u32 << rng.pick(&[21, 22, 30]);
             let vaddr = match rng.below(10) {
                 0 => rng.below(4) << 12,
@@ -110,12 +131,23 @@ impl Chaos {
                 self.map(ctx, gpgdir, page, frame | P | RW | A | D);
             }
             for v in 0..self.leanings.vaddrs.len() {
-                if ctx.rng.one_in(3) {
+                if ctx.rng.percent(if g < 2 { 25 } else { 60 }) {
                     continue;
                 }
                 let vaddr = self.leanings.vaddrs[v];
-                let page = if ctx.rng.one_in(4) { ctx.rng.below(ctx.machine.backed()) } else { self.fresh(ctx) };
-                let flags = ctx.rng.pick(&[P | RW | US, P | US, P | RW, P | RW | US | A | D, P | RW | US | A, P | US | D]);
+                let page = if ctx.rng.one_in(4) {
+                    ctx.rng.below(ctx.machine.backed())
+                } else {
+                    self.fresh(ctx)
+                };
+                let flags = ctx.rng.pick(&[
+                    P | RW | US,
+                    P | US,
+                    P | RW,
+                    P | RW | US | A | D,
+                    P | RW | US | A,
+                    P | US | D,
+                ]);
                 self.map(ctx, gpgdir, vaddr, u64::from(page) << 12 | flags);
             }
             if ctx.rng.one_in(3) {
@@ -133,6 +165,9 @@ impl Chaos {
                 tables = next.saturating_sub(1).max(1);
             }
         }
-        ctx.push(Step::new(Verb::Map, [gpgdir, vaddr, pte as u32, (pte >> 32) as u32, tables]));
+        ctx.push(Step::new(
+            Verb::Map,
+            [gpgdir, vaddr, pte as u32, (pte >> 32) as u32, tables],
+        ));
     }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Hostile steps: any verb with any arguments, drawn to the edges of the running world.
 
-use lguest_engine::{During, Event, Quals, Runner, Side, Step, Verb};
+mod arguments;
+mod prologue;
+
+use lguest_engine::{During, Quals, Runner, Side, Step, Verb};
 
 use super::context::Context;
 use super::forecast::Forecast;
-use super::paging::call;
 use super::quals::Plan;
 use super::values::Leanings;
 use super::view::View;
@@ -79,12 +81,25 @@ impl Chaos {
         self.total = 0;
         for (weight, (sort, usual)) in self.weights.iter_mut().zip(SORTS) {
             let factor = ctx.rng.pick(&[0, 0, 1, 1, 2, 4, 12]);
-            *weight = usual * if sort == Sort::Run { factor.max(1) } else { factor };
+            *weight = usual
+                * if sort == Sort::Run {
+                    factor.max(1)
+                } else {
+                    factor
+                };
             self.total += u32::from(*weight);
         }
         self.dare = ctx.rng.pick(&[0, 0, 0, 0, 96, 48, 12, 3]);
-        self.quals = if ctx.rng.percent(60) { ctx.rng.pick(&[12, 30, 80]) } else { 0 };
-        self.during = if ctx.plan.during { ctx.rng.pick(&[2, 5, 12]) } else { 0 };
+        self.quals = if ctx.rng.percent(60) {
+            ctx.rng.pick(&[12, 30, 80])
+        } else {
+            0
+        };
+        self.during = if ctx.plan.during {
+            ctx.rng.pick(&[2, 5, 12])
+        } else {
+            0
+        };
         self.fails = ctx.rng.percent(60);
         self.bump = ctx.rng.range(1, 4);
     }
@@ -102,28 +117,49 @@ impl Chaos {
             }
         }
         // Nothing that the guest would live through: it waits.
-        let step = Step::new(Verb::Write, [ctx.rng.below(machine.backed()) << 12 | 8, ctx.rng.word(), 0, 4, 0]);
+        let step = Step::new(
+            Verb::Write,
+            [
+                ctx.rng.below(machine.backed()) << 12 | 8,
+                ctx.rng.word(),
+                0,
+                4,
+                0,
+            ],
+        );
         ctx.say(step);
     }
 
     /// The step would be the end.
     pub fn deadly<S: Side>(ctx: &Context, view: &View<'_, S>, step: &Step) -> bool {
         let switcher = ctx.machine.switcher;
-        Forecast { view, launcher: &ctx.launcher, paging: ctx.paging, switcher }.deadly(step)
+        Forecast {
+            view,
+            launcher: &ctx.launcher,
+            paging: ctx.paging,
+            switcher,
+        }
+        .deadly(step)
     }
 
     /// Lets something befall the step; true if that may well be the end.
     fn befall<S: Side>(&mut self, ctx: &mut Context, view: &View<'_, S>, step: &mut Step) -> bool {
         if self.during != 0 && ctx.rng.one_in(self.during) {
             let event = self.event(ctx, view);
-            step.quals.during = Some(During { call: ctx.rng.range(1, 5) as u8, event });
+            step.quals.during = Some(During {
+                call: ctx.rng.range(1, 5) as u8,
+                event,
+            });
         }
         if self.quals == 0 || !ctx.rng.one_in(self.quals) {
             return false;
         }
         let during = step.quals.during;
         if self.fails && ctx.rng.one_in(3) {
-            step.quals = Quals { during, ..Plan::failure(&mut ctx.rng) };
+            step.quals = Quals {
+                during,
+                ..Plan::failure(&mut ctx.rng)
+            };
             return ctx.rng.percent(80);
         }
         match ctx.rng.below(3) {
@@ -146,11 +182,24 @@ impl Chaos {
             Sort::Access => {
                 let vaddr = lean.vaddr(ctx, view);
                 let flags = ctx.rng.below(4);
-                Step::new(Verb::Access, [vaddr, flags, if flags & 1 != 0 { ctx.rng.word() } else { 0 }, 0, 0])
+                Step::new(
+                    Verb::Access,
+                    [
+                        vaddr,
+                        flags,
+                        if flags & 1 != 0 { ctx.rng.word() } else { 0 },
+                        0,
+                        0,
+                    ],
+                )
             }
             Sort::WritePte | Sort::WriteTable => {
                 let at = lean.spot(ctx, view);
-                let value = if sort == Sort::WritePte { lean.pte(ctx) } else { lean.table(ctx) };
+                let value = if sort == Sort::WritePte {
+                    lean.pte(ctx)
+                } else {
+                    lean.table(ctx)
+                };
                 write(ctx, at, value)
             }
             Sort::WriteAny => {
@@ -161,19 +210,36 @@ impl Chaos {
                 Step::new(verb, [at, value as u32, (value >> 32) as u32, width, 0])
             }
             Sort::Map => {
-                let (gpgdir, vaddr, pte) = (lean.gpgdir(ctx, view), lean.vaddr(ctx, view), lean.pte(ctx));
+                let (gpgdir, vaddr, pte) =
+                    (lean.gpgdir(ctx, view), lean.vaddr(ctx, view), lean.pte(ctx));
                 let tables = ctx.rng.below(ctx.machine.backed());
-                Step::new(Verb::Map, [gpgdir, vaddr, pte as u32, (pte >> 32) as u32, tables])
+                Step::new(
+                    Verb::Map,
+                    [gpgdir, vaddr, pte as u32, (pte >> 32) as u32, tables],
+                )
             }
-            Sort::Run => Step::new(Verb::Run, [ctx.rng.below(ctx.machine.cpus.into()), 0, 0, 0, 0]),
+            Sort::Run => Step::new(
+                Verb::Run,
+                [ctx.rng.below(ctx.machine.cpus.into()), 0, 0, 0, 0],
+            ),
             Sort::GuestPa => Step::new(Verb::GuestPa, [lean.vaddr(ctx, view), 0, 0, 0, 0]),
             Sort::Host => {
                 let page = lean.page(ctx, view);
-                let verb = ctx.rng.pick(&[Verb::Unmap, Verb::Protect, Verb::Unprotect, Verb::Unprotect, Verb::Share]);
+                let verb = ctx.rng.pick(&[
+                    Verb::Unmap,
+                    Verb::Protect,
+                    Verb::Unprotect,
+                    Verb::Unprotect,
+                    Verb::Share,
+                ]);
                 Step::new(verb, [page, 0, 0, 0, 0])
             }
             Sort::BootData => {
-                let at = if ctx.rng.one_in(2) { view.lguest_data() } else { lean.spot(ctx, view) };
+                let at = if ctx.rng.one_in(2) {
+                    view.lguest_data()
+                } else {
+                    lean.spot(ctx, view)
+                };
                 Step::new(Verb::BootData, [at, lean.vaddr(ctx, view), 0, 0, 0])
             }
             Sort::Async => {
@@ -192,63 +258,14 @@ impl Chaos {
             sort => Step::new(Verb::Hypercall, self.call(ctx, view, sort)),
         }
     }
-
-    /// The arguments of a hypercall.
-    fn call<S: Side>(&self, ctx: &mut Context, view: &View<'_, S>, sort: Sort) -> [u32; 5] {
-        let lean = &self.leanings;
-        match sort {
-            Sort::SetPte => {
-                let (gpgdir, vaddr, pte) = (lean.gpgdir(ctx, view), lean.vaddr(ctx, view), lean.pte(ctx));
-                let high = if ctx.paging.pae || !ctx.rng.one_in(8) { (pte >> 32) as u32 } else { ctx.rng.word() };
-                [call::SET_PTE, gpgdir, vaddr, pte as u32, high]
-            }
-            Sort::SetPgd => [call::SET_PGD, lean.gpgdir(ctx, view), lean.index(ctx, view), 0, 0],
-            Sort::SetPmd => [call::SET_PMD, lean.gpgdir(ctx, view), ctx.rng.below(513), 0, 0],
-            Sort::NewPgtable => [call::NEW_PGTABLE, lean.gpgdir(ctx, view), 0, 0, 0],
-            Sort::Flush => [call::FLUSH_TLB, ctx.rng.pick(&[0, 0, 1, 2, u32::MAX]), 0, 0, 0],
-            Sort::SetStack => {
-                let segment = ctx.rng.pick(&[0x69, 0x69, 1, 0x79, 0xffff_fffd, 0x68, 0x6b, u32::MAX]);
-                let pages = ctx.rng.pick(&[0, 1, 1, 2, 2, 2, 2, 3, 4, 64, 65]);
-                let esp = match ctx.rng.below(4) {
-                    0 => view.state.esp1.wrapping_add(ctx.rng.pick(&[0, 4, 0xffff_fffc, 0x1000, 0xffff_f000])),
-                    _ => lean.vaddr(ctx, view).wrapping_add(ctx.rng.pick(&[0, 1, 0x1000])),
-                };
-                [call::SET_STACK, segment, esp, pages, 0]
-            }
-            Sort::Odd => {
-                let number = match ctx.rng.below(4) {
-                    0 => ctx.rng.pick(&[call::LGUEST_INIT, call::SHUTDOWN, call::SET_PMD]),
-                    1 => ctx.rng.below(32),
-                    2 => ctx.rng.pick(&[20, 3, 11, 12, 17, u32::MAX, 0x8000_0000]),
-                    _ => ctx.rng.word(),
-                };
-                [number, lean.spot(ctx, view), ctx.rng.below(4), ctx.rng.word(), 0]
-            }
-            _ => [ctx.rng.pick(&call::IDLE), ctx.rng.word(), ctx.rng.below(64), ctx.rng.word(), ctx.rng.below(2)],
-        }
-    }
-
-    /// Something that happens in the middle of a step.
-    fn event<S: Side>(&self, ctx: &mut Context, view: &View<'_, S>) -> Event {
-        let lean = &self.leanings;
-        match ctx.rng.below(16) {
-            0 => Event::Unmap(lean.page(ctx, view)),
-            1 => Event::Protect(lean.page(ctx, view)),
-            2 | 3 => Event::Unprotect(lean.page(ctx, view)),
-            4..7 => Event::Share(lean.page(ctx, view)),
-            _ => {
-                let gpa = lean.spot(ctx, view);
-                let value = lean.pte(ctx);
-                let width = ctx.rng.pick(&[ctx.paging.entry() as u8, ctx.paging.entry() as u8, 1, 4]);
-                let value = if width == 8 { value } else { value & ((1 << (8 * width)) - 1) };
-                Event::Write { gpa, value, width }
-            }
-        }
-    }
 }
 
 /// A write of an entry.
 fn write(ctx: &Context, at: u32, value: u64) -> Step {
-    let high = if ctx.paging.pae { (value >> 32) as u32 } else { 0 };
+    let high = if ctx.paging.pae {
+        (value >> 32) as u32
+    } else {
+        0
+    };
     Step::new(Verb::Write, [at, value as u32, high, ctx.paging.entry(), 0])
 }
