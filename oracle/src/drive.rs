@@ -135,6 +135,8 @@ pub struct Counts {
     pub events: u64,
     /// Results recorded on another host that were verified, counted once for all sides.
     pub verified: u64,
+    /// Reads of guest tables, at the address that was recorded, counted likewise.
+    pub reads: u64,
     /// Accesses that did not come to an end.
     pub stuck: u64,
 }

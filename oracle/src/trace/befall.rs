@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What befell the calls of a trace: the guest memory that they found, their draws, what failed, kills from outside.
 
-use lguest_engine::{Quals, Step, Verb};
+use lguest_engine::{Quals, Step, Verb, scenario::hypercall_name};
 
 use super::gather::Call;
-use super::import::{Import, slot};
+use super::import::Import;
+use super::translate::slot;
 use super::{MESSAGE, TraceError};
 
 /// What the rig itself writes at LGUEST_INIT: the ring's status, the time.
@@ -18,7 +19,7 @@ const SECONDS: u64 = 0x1000;
 
 /// Bytes of a message that SHUTDOWN takes, its end not among them.
 const SHUTDOWN_TEXT: usize = 127;
-const CRASH: &str = "CRASH: ";
+const CRASH: &str = "CRASH:";
 
 impl Import {
     /// Bytes of an entry.
@@ -151,10 +152,32 @@ impl Import {
         Ok(quals)
     }
 
+    /// The hypercall that kills with just this message.
+    fn killing_call(&self, text: &str) -> Option<[u32; 5]> {
+        let number = |before: &str, after: &str| -> Option<u32> {
+            let number = text.strip_prefix(before)?.strip_suffix(after)?;
+            number.parse::<i32>().ok().map(|n| n as u32)
+        };
+        match self.data {
+            None => number("hypercall ", " before INIT").filter(|n| *n != 1),
+            Some(_) if text == "already have lguest_data" => Some(1),
+            Some(_) => number("Bad hypercall ", "").filter(|n| {
+                // SET_PMD is one without PAE.
+                hypercall_name(*n).is_none() || (*n == 13 && self.entry() == 4)
+            }),
+        }
+        .map(|n| [n, 0, 0, 0, 0])
+    }
+
     /// Code outside of page_tables.c killed the guest: a SHUTDOWN stands for it, which is that in most cases.
     pub(super) fn kill(&mut self, line: u64, text: &str) {
+        if let Some(args) = self.killing_call(text) {
+            let step = Step::new(Verb::Hypercall, args);
+            self.queue.push_back(super::Item { line, step });
+            return self.expect_text(line, text);
+        }
         let shutdown = text.strip_prefix(CRASH);
-        let told = shutdown.unwrap_or(text);
+        let told = shutdown.map_or(text, |text| text.strip_prefix(' ').unwrap_or(text));
         let end = told.floor_char_boundary(SHUTDOWN_TEXT);
         // Any place does that the ring is not in: nothing reads guest memory after this.
         let at = match self.data {

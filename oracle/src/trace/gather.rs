@@ -3,6 +3,9 @@
 
 use super::{MESSAGE, Reader, Record, TraceError};
 
+/// Most records of one call, which are held in memory.
+const MOST_RECORDS: usize = 1 << 20;
+
 /// A record and its line.
 pub type Told = (u64, Record);
 
@@ -28,6 +31,16 @@ pub enum Piece {
     Kill(u64, Record),
     /// The state of a shadow.
     Check(u64, Record),
+}
+
+impl Piece {
+    /// The line of its last record.
+    pub fn last_line(&self) -> u64 {
+        match self {
+            Piece::Call(call) => call.inner.last().map_or(call.line, |(line, _)| *line),
+            Piece::Kill(line, _) | Piece::Check(line, _) => *line,
+        }
+    }
 }
 
 /// What closes an opener, if anything does.
@@ -209,6 +222,13 @@ impl Gather {
         }
         if let b'D' | b'C' = letter {
             self.stack.push((record.depth, letter, line));
+        }
+        if call.inner.len() >= MOST_RECORDS {
+            let what = format!(
+                "more than {MOST_RECORDS} records in the call of line {}",
+                call.line
+            );
+            return Err(TraceError::new(line, what));
         }
         call.inner.push((line, record));
         Ok(())

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 
 use lguest_engine::scenario::recorded::{MORE, NONE};
 use lguest_engine::scenario::step::split;
-use lguest_engine::{Machine, PagingMode, Recorded, Step, Verb};
+use lguest_engine::{Machine, Recorded, Step, Verb};
 
-use super::gather::{Call, Gather, Piece, Told};
+use super::gather::{Call, Gather, Piece};
 use super::memory::GuestMemory;
-use super::{MESSAGE, Reader, Record, TraceError};
+use super::translate::{OVER, machine, slot};
+use super::{MESSAGE, Reader, TraceError};
 
 /// A step of the scenario and the line of the trace that it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct Import {
     pub(super) data: Option<u32>,
     dead: bool,
     ended: bool,
+    /// The line that was imported last.
+    line: u64,
 }
 
 impl Import {
@@ -74,6 +77,7 @@ impl Import {
             data: None,
             dead: false,
             ended: false,
+            line: call.line,
         };
         if let Some((line, record)) = drawn {
             machine.first_slot = Some(slot(*line, record, 0)?);
@@ -84,9 +88,12 @@ impl Import {
         Ok(import)
     }
 
-    /// The trace ends as it should, with the guest's end.
-    pub fn complete(&self) -> bool {
-        self.ended
+    /// Notes that the trace ends before the guest does, once.
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            let what = "the trace ends before the guest does: it is imported up to there";
+            self.notes.push((self.line, what.into()));
+        }
     }
 
     fn push(&mut self, line: u64, step: Step) {
@@ -105,6 +112,7 @@ impl Import {
     }
 
     fn piece(&mut self, piece: Piece) -> Result<(), TraceError> {
+        self.line = piece.last_line();
         match piece {
             Piece::Check(line, record) => {
                 let recorded =
@@ -158,55 +166,8 @@ impl Import {
         self.note_draws(call)?;
         self.expect(call)?;
         self.dead |= call.inner.iter().any(|(_, r)| r.letter == MESSAGE);
-        self.ended = opener.letter == b'F';
+        self.ended |= opener.letter == b'F';
         Ok(())
-    }
-
-    /// The steps that a call stands for; the last one is the call itself.
-    fn steps(&mut self, call: &Call) -> Result<Vec<Step>, TraceError> {
-        let o = &call.opener;
-        let [a, b, c] = [o.at(0), o.at(1), o.at(2)];
-        let fail = |what: &str| Err(TraceError::new(call.line, what));
-        let hypercall = |args: [u32; 5]| Ok(vec![Step::new(Verb::Hypercall, args)]);
-        match o.letter {
-            b'D' => Ok(vec![Step::new(Verb::DemandPage, [a, b & 7, 0, 0, 0])]),
-            b'A' => {
-                let killed = |(_, r): &Told| r.text.starts_with("Bad address ");
-                let verb = if call.inner.iter().any(killed) {
-                    Verb::GuestPa
-                } else {
-                    Verb::TryGuestPa
-                };
-                Ok(vec![Step::new(verb, [a, 0, 0, 0, 0])])
-            }
-            b'W' if a < self.machine.cpus.into() => Ok(vec![Step::new(Verb::Run, [a, 0, 0, 0, 0])]),
-            b'W' => fail("a host CPU that the machine does not have"),
-            b'B' if self.data.is_some() => fail("a second LGUEST_INIT"),
-            b'B' => {
-                if !self.memory.holds(c, 1388) {
-                    return fail("`lguest_data` lies beyond the memory that the rig has");
-                }
-                self.data = Some(c);
-                self.prepare_data(c, a);
-                Ok(vec![
-                    Step::new(Verb::BootData, [c, a, 0, 0, 0]),
-                    Step::new(Verb::Hypercall, [1, c, 0, 0, 0]),
-                ])
-            }
-            b'N' => hypercall([4, a, 0, 0, 0]),
-            b'U' => hypercall([5, 0, 0, 0, 0]),
-            b'C' => hypercall([5, 1, 0, 0, 0]),
-            b'K' => hypercall([7, a, b, c, 0]),
-            b'M' if self.machine.mode == PagingMode::Pae => hypercall([13, a, b, 0, 0]),
-            b'M' => fail("SET_PMD in a trace of two-level paging"),
-            b'S' => {
-                let (lo, hi) = split(o.n[2]);
-                hypercall([14, a, b, lo, hi])
-            }
-            b'G' => hypercall([15, a, b, 0, 0]),
-            b'F' => Ok(vec![OVER]),
-            _ => fail("a second machine in one trace"),
-        }
     }
 
     /// What is held against the step: its results in their order, or that there are none.
@@ -221,11 +182,12 @@ impl Import {
             if record.letter == MESSAGE {
                 self.expect_text(line, &record.text);
                 any = true;
-            } else if record.letter != b'r' || self.detail == Detail::Reads {
-                if let Some(recorded) = record.recorded() {
-                    self.push_recorded(line, recorded);
-                    any = true;
-                }
+                continue;
+            }
+            let told = record.letter != b'r' || self.detail == Detail::Reads;
+            if let Some(recorded) = record.recorded().filter(|_| told) {
+                self.push_recorded(line, recorded);
+                any = true;
             }
         }
         if call.open {
@@ -237,6 +199,7 @@ impl Import {
                 call.line
             );
             self.notes.push((last, what));
+            self.ended = true;
         } else if !any {
             self.push_recorded(call.line, Recorded::new(NONE, &[]));
         }
@@ -259,9 +222,6 @@ impl Import {
     }
 }
 
-/// The guest's end.
-const OVER: Step = Step::new(Verb::Destroy, [0; 5]);
-
 impl Iterator for Import {
     type Item = Result<Item, TraceError>;
 
@@ -276,47 +236,12 @@ impl Iterator for Import {
                         return Some(Err(error));
                     }
                 }
-                Ok(None) => return None,
+                Ok(None) => {
+                    self.end();
+                    return None;
+                }
                 Err(error) => return Some(Err(error)),
             }
         }
     }
-}
-
-/// A slot that a record names.
-pub(super) fn slot(line: u64, record: &Record, i: usize) -> Result<u8, TraceError> {
-    u8::try_from(record.n[i])
-        .ok()
-        .filter(|slot| *slot < 4)
-        .ok_or_else(|| TraceError::new(line, "a slot that does not exist; expected 0 to 3"))
-}
-
-fn machine(call: &Call) -> Result<Machine, TraceError> {
-    let fail = |what: String| TraceError::new(call.line, what);
-    let o = &call.opener;
-    let mode = match o.n[6] {
-        1024 => PagingMode::NoPae,
-        4 => PagingMode::Pae,
-        n => return Err(fail(format!("{n} top-level entries; expected 1024 or 4"))),
-    };
-    if o.n[5] != 1 + 2 * o.n[4] {
-        let what = "the Switcher's pages do not fit the CPUs; expected 1 and 2 for each";
-        return Err(fail(what.into()));
-    }
-    let Some(device_pages) = o.at(2).checked_sub(o.at(1)) else {
-        return Err(fail("device_limit below pfn_limit".into()));
-    };
-    let machine = Machine {
-        mode,
-        mem_base: o.at(0),
-        pages: o.at(1),
-        device_pages,
-        switcher: o.at(3),
-        cpus: u8::try_from(o.n[4]).unwrap_or(u8::MAX),
-        ..Machine::DEFAULT
-    };
-    machine
-        .check()
-        .map_err(|error| fail(format!("a machine that the rig does not have: {error}")))?;
-    Ok(machine)
 }

@@ -52,12 +52,19 @@ pub trait Lanes {
 }
 
 /// Original and port.
-pub struct Two<A, B>(pub Pair<Traced<A>, Traced<B>>);
+pub struct Two<A: Side<Host = SimHost>, B: Side<Host = SimHost>> {
+    /// The sides.
+    pub pair: Pair<Traced<A>, Traced<B>>,
+    care: Care,
+}
 
 impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Two<A, B> {
     /// The two of them, the one whose word counts first.
-    pub fn new(a: A, b: B) -> Self {
-        Two(Pair::new(Traced::new(a), Traced::new(b)))
+    pub fn new(a: A, b: B, care: Care) -> Self {
+        Two {
+            pair: Pair::new(Traced::new(a), Traced::new(b)),
+            care,
+        }
     }
 }
 
@@ -67,40 +74,40 @@ impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Lanes for Two<A, B> {
         machine: &Machine,
         pages: &[PageRecord],
     ) -> Result<Result<i32, HostBug>, Difference> {
-        self.0.start(machine, pages.iter().copied(), Care::Cheap)
+        self.pair.start(machine, pages.iter().copied(), self.care)
     }
 
     fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
-        self.0.step(step)
+        self.pair.step(step)
     }
 
     fn settle(&mut self) -> Result<(), Difference> {
-        self.0.everything()
+        self.pair.everything()
     }
 
     fn each(&mut self, to: &mut dyn FnMut(&'static str, &mut dyn Observed)) {
-        to("original", &mut self.0.a.side);
-        to("port", &mut self.0.b.side);
+        to("original", &mut self.pair.a.side);
+        to("port", &mut self.pair.b.side);
     }
 
     fn left(&self) -> Left {
-        left(self.0.a.side.host())
+        left(self.pair.a.side.host())
     }
 
     fn orphaned(&self) -> i64 {
-        self.0.b.side.host().orphaned()
+        self.pair.b.side.host().orphaned()
     }
 
     fn enters(&self, step: &Step) -> bool {
-        self.0.a.enters(step)
+        self.pair.a.enters(step)
     }
 
     fn over(&self) -> bool {
-        self.0.a.over()
+        self.pair.a.over()
     }
 
     fn dead(&self) -> bool {
-        self.0.a.side.dead() != 0
+        self.pair.a.side.dead() != 0
     }
 
     fn describe(&self, difference: &Difference) -> String {
@@ -108,8 +115,8 @@ impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Lanes for Two<A, B> {
             Difference::Outcome(a, b) => [Some(a), Some(b)],
             _ => [None, None],
         };
-        let a = side_text(&self.0.a.side, outcomes[0], &[]);
-        let b = side_text(&self.0.b.side, outcomes[1], &[]);
+        let a = side_text(&self.pair.a.side, outcomes[0], &[]);
+        let b = side_text(&self.pair.b.side, outcomes[1], &[]);
         let diff = TextDiff::from_lines(&a, &b);
         let shown = diff
             .unified_diff()
@@ -121,7 +128,7 @@ impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Lanes for Two<A, B> {
 }
 
 /// One side alone.
-pub struct One<A> {
+pub struct One<A: Side<Host = SimHost>> {
     /// Its name in reports.
     pub name: &'static str,
     /// The side.
@@ -185,7 +192,12 @@ impl<A: Side<Host = SimHost>> Lanes for One<A> {
 }
 
 /// The recorded sides for a subject in one mode; nothing if it needs an original and none is built in.
-pub fn lanes(hosts: &Hosts, subject: Subject, mode: PagingMode) -> Option<Box<dyn Lanes + '_>> {
+pub fn lanes(
+    hosts: &Hosts,
+    subject: Subject,
+    mode: PagingMode,
+    care: Care,
+) -> Option<Box<dyn Lanes + '_>> {
     let pae = mode == PagingMode::Pae;
     let original = || OriginalSide::new(&hosts.original, pae);
     let port = &hosts.port;
@@ -201,10 +213,12 @@ pub fn lanes(hosts: &Hosts, subject: Subject, mode: PagingMode) -> Option<Box<dy
         (_, true) => Box::new(Two::new(
             original()?,
             PortSide::<Pae, _, _>::new(port, Faithful),
+            care,
         )),
         (_, false) => Box::new(Two::new(
             original()?,
             PortSide::<NoPae, _, _>::new(port, Faithful),
+            care,
         )),
     })
 }

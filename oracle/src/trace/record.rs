@@ -27,7 +27,7 @@ pub const NUMBERS: usize = 7;
 pub struct Record {
     /// 0 for what was called from outside of page_tables.c.
     pub depth: u8,
-    /// What it is; one of [`LETTERS`].
+    /// What it is; one of the letters in this module's table, or [`MESSAGE`].
     pub letter: u8,
     /// Its numbers; a negative one in two's complement.
     pub n: [u64; NUMBERS],
@@ -127,7 +127,7 @@ impl Record {
             let Some(text) = rest.strip_prefix(' ') else {
                 return Err("a kill without its message; expected a space and text".into());
             };
-            text.clone_into(&mut record.text);
+            text.trim_end().clone_into(&mut record.text);
             return Ok(record);
         }
         let Some(fields) = fields(letter) else {

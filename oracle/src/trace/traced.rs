@@ -10,7 +10,7 @@ use super::{Record, check};
 use crate::sim::{Call, SimHost};
 
 /// A side with a log.
-pub struct Traced<S> {
+pub struct Traced<S: Side<Host = SimHost>> {
     side: S,
     world: World,
     cpus: u32,
@@ -59,6 +59,12 @@ impl<S: Side<Host = SimHost>> Traced<S> {
         if how(&mut flow).is_some() {
             flow.rest(0);
         }
+    }
+}
+
+impl<S: Side<Host = SimHost>> Drop for Traced<S> {
+    fn drop(&mut self) {
+        self.side.host().keep_log(false);
     }
 }
 

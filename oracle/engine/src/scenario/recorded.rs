@@ -99,6 +99,8 @@ impl Recorded {
                 }
             }
             CHECK => words = Check::unpack(words).pack(),
+            // A host CPU, -1 to 31.
+            b'W' => words[0] = (words[0].wrapping_add(1) % 33).wrapping_sub(1),
             _ => {}
         }
         Recorded { letter, words }
