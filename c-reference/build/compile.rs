@@ -112,7 +112,8 @@ impl Options {
         Ok(options)
     }
 
-    fn instrumented(&self) -> bool {
+    /// Whether the compiler adds names of its own.
+    pub fn instrumented(&self) -> bool {
         let by_hand = |flag: &String| {
             ["-fsanitize", "-fprofile", "-fcoverage", "--coverage"]
                 .iter()
@@ -148,7 +149,7 @@ impl Options {
     }
 
     /// For the original: the flags that must not reach the door.
-    fn build_mode(&self, shim: &Path, original: &Path) -> Result<cc::Build, String> {
+    pub fn build_mode(&self, shim: &Path, original: &Path) -> Result<cc::Build, String> {
         let mut build = self.build();
         build.include(shim).define(
             "LG_ORIGINAL",

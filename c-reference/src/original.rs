@@ -52,7 +52,36 @@ impl<'h, C: Callbacks> Original<'h, C> {
         shared: &'h Shared,
         arena: &'h Arena,
     ) -> Option<Self> {
-        let call = door::entry(mode)?;
+        door::entry(mode).map(|call| Self::entered_by(call, mode, host, shared, arena))
+    }
+
+    /// A guest of another compilation of the original: `call` is what the
+    /// shim's `LG_CALL` names there. Planted bugs run so.
+    ///
+    /// # Safety
+    /// `call` was compiled with this crate's shim, for this mode and with the
+    /// flags of this build.
+    #[doc(hidden)]
+    pub unsafe fn with_call(
+        call: unsafe extern "C" fn(*mut c_void),
+        mode: PagingMode,
+        host: &'h C,
+        shared: &'h Shared,
+        arena: &'h Arena,
+    ) -> Self {
+        // SAFETY: a function of a pointer, whatever that points to.
+        let call =
+            unsafe { std::mem::transmute::<unsafe extern "C" fn(*mut c_void), door::Call>(call) };
+        Self::entered_by(call, mode, host, shared, arena)
+    }
+
+    fn entered_by(
+        call: door::Call,
+        mode: PagingMode,
+        host: &'h C,
+        shared: &'h Shared,
+        arena: &'h Arena,
+    ) -> Self {
         door::install();
         // Frame numbers in the guise of pointers.
         let switcher_page = |i: usize| ptr::without_provenance_mut(DATA_BASE as usize + 1 + i);
@@ -83,7 +112,7 @@ impl<'h, C: Callbacks> Original<'h, C> {
             _host: PhantomData,
         };
         original.reset(Config::default());
-        Some(original)
+        original
     }
 
     /// Its paging mode.

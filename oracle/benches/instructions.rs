@@ -224,11 +224,11 @@ fn prepare(folder: &Path, mode: PagingMode) {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
-    if let [_, word, side, mode, folder] = &args[..] {
-        if word == "child" {
-            child(side, mode, Path::new(folder));
-            return ExitCode::SUCCESS;
-        }
+    if let [_, word, side, mode, folder] = &args[..]
+        && word == "child"
+    {
+        child(side, mode, Path::new(folder));
+        return ExitCode::SUCCESS;
     }
     if !args.iter().any(|arg| arg == "--bench") {
         println!("instructions: run by cargo bench alone");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use lguest_engine::{Care, PagingMode};
 use lguest_oracle::campaign::profile_of;
-use lguest_oracle::drive::{Drive, Given, Source, run};
+use lguest_oracle::drive::{Drive, Given, run};
 use lguest_oracle::generate::{Generator, Profile};
 use lguest_oracle::rig::{Hosts, mode_name};
 use lguest_oracle::scenario_buf::ScenarioBuf;

@@ -42,7 +42,7 @@ impl Digest {
         }
         if !matches!(outcome, Some(Outcome::Bug(_))) {
             self.text(&format!("{:?}", side.state()));
-            if self.seen % LOOK_ONE_IN == 0 {
+            if self.seen.is_multiple_of(LOOK_ONE_IN) {
                 self.text(&side_text(side, None, &[]));
             }
         }

@@ -37,7 +37,12 @@ impl<'h> OriginalSide<'h> {
             c::PagingMode::NoPae
         };
         let guest = c::Original::new(mode, host, host.shared(), host.arena())?;
-        Some(OriginalSide { host, pae, guest })
+        Some(OriginalSide::of(host, pae, guest))
+    }
+
+    /// A side of a guest that the caller made on `host`, in the same mode.
+    pub fn of(host: &'h SimHost, pae: bool, guest: c::Original<'h, SimHost>) -> Self {
+        OriginalSide { host, pae, guest }
     }
 }
 

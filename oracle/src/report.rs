@@ -34,21 +34,22 @@ pub struct Divergence {
 /// The original must be built in.
 pub fn investigate(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Option<Divergence> {
     match mode {
-        PagingMode::Pae => slowly(hosts, hosts.pae(Care::Full)?, scenario, mode),
-        _ => slowly(hosts, hosts.nopae(Care::Full)?, scenario, mode),
+        PagingMode::Pae => slowly(hosts, &mut hosts.pae(Care::Full)?, scenario, mode),
+        _ => slowly(hosts, &mut hosts.nopae(Care::Full)?, scenario, mode),
     }
 }
 
-fn slowly<A: Side, B: Side>(
+/// The same for any two sides on `hosts`, which compare as carefully as `both` says.
+pub fn slowly<A: Side, B: Side>(
     hosts: &Hosts,
-    mut both: Both<A, B>,
+    both: &mut Both<A, B>,
     scenario: &ScenarioBuf,
     mode: PagingMode,
 ) -> Option<Divergence> {
     hosts.keep_log(true);
     let mut last = (None, None);
     let run = run(
-        &mut both,
+        both,
         &scenario.machine,
         &scenario.pages,
         &mut Given(scenario.steps.iter()),

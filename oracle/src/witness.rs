@@ -86,11 +86,11 @@ impl Witnesses {
         write_whole(&path, text.as_bytes())?;
         record.files.push((index, path.clone()));
         record.files.sort();
-        if record.files.len() > KEPT {
-            if let Some((_, spare)) = record.files.pop() {
-                fs::remove_file(spare.with_extension("txt"))?;
-                fs::remove_file(spare)?;
-            }
+        if record.files.len() > KEPT
+            && let Some((_, spare)) = record.files.pop()
+        {
+            fs::remove_file(spare.with_extension("txt"))?;
+            fs::remove_file(spare)?;
         }
         Ok(Some(path))
     }

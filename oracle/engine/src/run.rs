@@ -60,6 +60,21 @@ pub enum Outcome {
 /// Times that one access may fault.
 const FAULTS: u32 = 4;
 
+/// Steps of this verb enter the code under test, if the guest lives.
+#[inline]
+pub fn calls(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Hypercall
+            | Verb::DemandPage
+            | Verb::Access
+            | Verb::Run
+            | Verb::GuestPa
+            | Verb::TryGuestPa
+            | Verb::Destroy
+    )
+}
+
 /// One side, and where its guest is.
 pub struct Runner<S> {
     /// The side.
@@ -106,18 +121,9 @@ impl<S: Side> Runner<S> {
     }
 
     /// The step would enter the code under test, on a guest that lives.
+    #[inline]
     pub fn enters(&self, step: &Step) -> bool {
-        let calls = matches!(
-            step.verb,
-            Verb::Hypercall
-                | Verb::DemandPage
-                | Verb::Access
-                | Verb::Run
-                | Verb::GuestPa
-                | Verb::TryGuestPa
-                | Verb::Destroy
-        );
-        calls && !self.over && self.side.dead() == 0
+        calls(step.verb) && !self.over && self.side.dead() == 0
     }
 
     /// Does one step.

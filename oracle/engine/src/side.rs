@@ -45,6 +45,8 @@ pub trait Machinery {
     fn trail(&self) -> u64;
     /// Kernel calls of this step so far.
     fn calls(&self) -> u32;
+    /// The host CPU that runs the guest.
+    fn cpu(&self) -> u32;
     /// The host CPU that runs the guest from now on.
     fn set_cpu(&self, cpu: u32);
     /// Reads guest-physical memory as the launcher sees it; false if a page of it is not there.

@@ -55,8 +55,7 @@ impl Spice {
         if !self.tainted || harmless(ctx, step) {
             return true;
         }
-        let machine = ctx.machine;
-        !Chaos::deadly(ctx, &View::new(world, &machine), step)
+        !Chaos::deadly(ctx, &View::new(world, &ctx.machine), step)
     }
 }
 

@@ -54,18 +54,47 @@ impl Rng {
     pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }
+}
 
-    /// An index by weight; 0 if no weight is set.
-    #[inline]
-    pub fn weighted(&mut self, weights: &[u16], total: u32) -> usize {
-        let mut left = self.below(total);
-        for (i, weight) in weights.iter().enumerate() {
-            let weight = u32::from(*weight);
-            if left < weight {
-                return i;
-            }
-            left -= weight;
+/// Choices by weight, laid out so that one draw and one look make a choice.
+#[derive(Clone, Debug)]
+pub(super) struct Wheel([u8; 256]);
+
+impl Default for Wheel {
+    fn default() -> Self {
+        Wheel([0; 256])
+    }
+}
+
+impl Wheel {
+    /// Each index gets room by its weight, and some if it has any; index 0 gets all if none has.
+    pub fn new(weights: &[u16]) -> Self {
+        let mut wheel = Wheel::default();
+        let total = weights
+            .iter()
+            .map(|weight| u32::from(*weight))
+            .sum::<u32>()
+            .max(1);
+        let mut rest = &mut wheel.0[..];
+        for (i, weight) in weights
+            .iter()
+            .enumerate()
+            .filter(|(_, weight)| **weight != 0)
+        {
+            let room = (u32::from(*weight) * 256 / total).max(1) as usize;
+            let (mine, others) = rest.split_at_mut(room.min(rest.len()));
+            mine.fill(i as u8);
+            rest = others;
         }
-        0
+        // What rounding left over goes to the heaviest.
+        let heaviest = (0..weights.len()).max_by_key(|i| weights[*i]).unwrap_or(0);
+        rest.fill(heaviest as u8);
+        wheel
+    }
+
+    /// An index.
+    #[inline]
+    pub fn spin(&self, rng: &mut Rng) -> usize {
+        self.0[(rng.word() & 255) as usize].into()
     }
 }

@@ -127,6 +127,10 @@ impl<'a, S: Side> View<'a, S> {
         if !slot.switcher_mapped {
             return false;
         }
+        // Where it ran last, nothing is looked up.
+        if slot.last_host_cpu as u32 == self.world.side.host().cpu() {
+            return true;
+        }
         let last = self
             .machine
             .switcher

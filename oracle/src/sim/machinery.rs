@@ -69,6 +69,11 @@ impl Machinery for SimHost {
         self.shared.calls.get()
     }
 
+    #[inline]
+    fn cpu(&self) -> u32 {
+        self.shared.cpu.get()
+    }
+
     fn set_cpu(&self, cpu: u32) {
         self.shared.cpu.set(cpu);
     }

@@ -262,7 +262,7 @@ impl Memory {
             return to.fill(0);
         };
         let word = |i: u32| words[(i >> 2) as usize & 1023].get();
-        if offset % 4 == 0 && to.len() % 4 == 0 {
+        if offset.is_multiple_of(4) && to.len().is_multiple_of(4) {
             for (i, bytes) in to.chunks_exact_mut(4).enumerate() {
                 bytes.copy_from_slice(&word(offset + i as u32 * 4).to_le_bytes());
             }
@@ -294,10 +294,10 @@ impl Memory {
     fn write_frame(&self, frame: u32, offset: u32, from: &[u8]) {
         let last = offset + (from.len() as u32).max(1) - 1;
         let words = self.writable(frame, blocks(offset, last));
-        if offset % 4 == 0 && from.len() % 4 == 0 {
+        if offset.is_multiple_of(4) && from.len().is_multiple_of(4) {
             for (i, bytes) in from.chunks_exact(4).enumerate() {
                 let value = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-                words[(offset >> 2) as usize + i & 1023].set(value);
+                words[((offset >> 2) as usize + i) & 1023].set(value);
             }
         } else {
             for (i, byte) in from.iter().enumerate() {

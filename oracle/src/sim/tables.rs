@@ -175,7 +175,7 @@ impl Tables {
     }
 
     fn index(&self, pfn: u32) -> Option<usize> {
-        (pfn % 2 == 0 && pfn >= 2 && pfn <= MAX_TABLES * 2).then_some(pfn as usize / 2 - 1)
+        (pfn.is_multiple_of(2) && (2..=MAX_TABLES * 2).contains(&pfn)).then(|| pfn as usize / 2 - 1)
     }
 
     /// The words of a frame that was ever handed out since the reset.

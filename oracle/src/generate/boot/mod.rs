@@ -14,7 +14,7 @@ mod unmap;
 use lguest_engine::{Runner, Side};
 
 use super::context::Context;
-use super::rng::Rng;
+use super::rng::{Rng, Wheel};
 use memory::Pages;
 
 /// Most processes.
@@ -149,15 +149,14 @@ pub(super) struct Kernel {
     processes: [Process; PROCESSES],
     /// The process that runs, none while the kernel's own tables are in use.
     current: Option<usize>,
-    weights: [u16; ACTS.len()],
-    total: u32,
+    acts: Wheel,
 }
 
 impl Kernel {
     /// Each scenario has its own mix of acts; without processes and switches there is little to see.
     fn draw_weights(&mut self, rng: &mut Rng) {
-        self.total = 0;
-        for (weight, (act, usual)) in self.weights.iter_mut().zip(ACTS) {
+        let mut weights = [0; ACTS.len()];
+        for (weight, (act, usual)) in weights.iter_mut().zip(ACTS) {
             let factor = rng.pick(&[0, 1, 2, 2, 3, 6]);
             let factor = match act {
                 Act::Touch | Act::NewPage | Act::CopyOnWrite | Act::Fork | Act::Switch => {
@@ -166,13 +165,13 @@ impl Kernel {
                 _ => factor,
             };
             *weight = usual * factor;
-            self.total += u32::from(*weight);
         }
+        self.acts = Wheel::new(&weights);
     }
 
     /// Says the steps of one act.
     pub fn act<S: Side>(&mut self, ctx: &mut Context, world: &Runner<S>) {
-        let index = ctx.rng.weighted(&self.weights, self.total);
+        let index = self.acts.spin(&mut ctx.rng);
         let act = match self.current {
             // A kernel without a process has to make one before anything else is of interest.
             None if ctx.rng.one_in(2) => {

@@ -9,6 +9,7 @@ use lguest_engine::{During, Quals, Runner, Side, Step, Verb};
 use super::context::Context;
 use super::forecast::Forecast;
 use super::quals::Plan;
+use super::rng::Wheel;
 use super::values::Leanings;
 use super::view::View;
 
@@ -62,8 +63,7 @@ const SORTS: [(Sort, u16); 19] = [
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chaos {
     pub leanings: Leanings,
-    weights: [u16; SORTS.len()],
-    total: u32,
+    sorts: Wheel,
     /// One deadly step in so many is taken all the same; 0 is none.
     dare: u32,
     /// One step in so many has qualifiers; 0 is none.
@@ -78,8 +78,8 @@ impl Chaos {
     /// Each scenario has its own verbs, weights and courage.
     pub fn draw(&mut self, ctx: &mut Context) {
         self.leanings.draw(ctx);
-        self.total = 0;
-        for (weight, (sort, usual)) in self.weights.iter_mut().zip(SORTS) {
+        let mut weights = [0; SORTS.len()];
+        for (weight, (sort, usual)) in weights.iter_mut().zip(SORTS) {
             let factor = ctx.rng.pick(&[0, 0, 1, 1, 2, 4, 12]);
             *weight = usual
                 * if sort == Sort::Run {
@@ -87,8 +87,8 @@ impl Chaos {
                 } else {
                     factor
                 };
-            self.total += u32::from(*weight);
         }
+        self.sorts = Wheel::new(&weights);
         self.dare = ctx.rng.pick(&[0, 0, 0, 0, 96, 48, 12, 3]);
         self.quals = if ctx.rng.percent(60) {
             ctx.rng.pick(&[12, 30, 80])
@@ -173,7 +173,7 @@ impl Chaos {
     /// A hostile step, without regard to what comes of it.
     pub fn candidate<S: Side>(&mut self, ctx: &mut Context, view: &View<'_, S>) -> Step {
         let lean = &self.leanings;
-        let (sort, _) = SORTS[ctx.rng.weighted(&self.weights, self.total)];
+        let (sort, _) = SORTS[self.sorts.spin(&mut ctx.rng)];
         match sort {
             Sort::Fault => {
                 let vaddr = lean.vaddr(ctx, view);
