@@ -3,16 +3,19 @@
 //!
 //! For each paging mode: the original alone and the port alone on scenarios generated beforehand; the campaign, which
 //! generates, runs both and compares; and the same scenarios with everything compared after each step. The four take
-//! turns on one thread, so that what disturbs the machine disturbs them all.
+//! turns on one thread, so that what disturbs the machine disturbs them all. The boot of a real guest, without what was
+//! recorded of it, comes before them: there one side alone and both are measured.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lguest_engine::{Care, PagingMode};
+use lguest_engine::{Care, PagingMode, Verb};
 use lguest_oracle::campaign::profile_of;
 use lguest_oracle::drive::{Drive, Given, run};
 use lguest_oracle::generate::{Generator, Profile};
 use lguest_oracle::rig::{Hosts, mode_name};
 use lguest_oracle::scenario_buf::ScenarioBuf;
+use lguest_oracle::trace::{Detail, Import, Reader};
 
 /// Scenarios in a batch; each profile gets a third of them.
 const BATCH: u64 = 60;
@@ -98,6 +101,44 @@ fn generate<D: Drive>(
     steps
 }
 
+/// The boot of a real guest: what it did, without what came of it.
+fn boot(mode: PagingMode) -> ScenarioBuf {
+    let file = format!("../corpora/boot/{}.trace.gz", mode_name(mode));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let reader = Reader::open(&path).expect("the trace of a boot");
+    let import = Import::new(reader, Detail::Results).expect("a trace");
+    let mut scenario = ScenarioBuf::new(import.machine);
+    let steps = import.map(|item| item.expect("a whole trace").step);
+    scenario
+        .steps
+        .extend(steps.filter(|step| step.verb != Verb::Expect));
+    scenario
+}
+
+/// The rows of a real boot.
+fn boot_rows<C: Drive, P: Drive, B: Drive>(
+    mode: PagingMode,
+    c: &mut C,
+    port: &mut P,
+    both: &mut B,
+) {
+    let boot = [boot(mode)];
+    let [mut of_c, mut of_port, mut of_both] = [Speed::default(); 3];
+    for _ in 0..ROUNDS {
+        of_c.measure(|| replay(c, &boot, 1));
+        of_port.measure(|| replay(port, &boot, 1));
+        of_both.measure(|| replay(both, &boot, 1));
+    }
+    for (what, speed) in [
+        ("a real boot, original alone", of_c),
+        ("a real boot, port alone", of_port),
+        ("a real boot, both and compared", of_both),
+    ] {
+        let (mode, steps) = (mode_name(mode), speed.per_second());
+        println!("{mode:5}  {what:38} {steps:9.0} steps/s");
+    }
+}
+
 /// A generator's cost without the world's: the steps are made, and seen by nobody.
 fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     mode: PagingMode,
@@ -113,6 +154,7 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
         mut of_replay,
         mut of_full,
     ] = [Speed::default(); 5];
+    boot_rows(mode, c, port, both);
     for round in 0..ROUNDS {
         let mut scenarios = Vec::new();
         generate(port, round * BATCH, mode, Some(&mut scenarios));
