@@ -3,16 +3,19 @@
 //!
 //! For each paging mode: the original alone and the port alone on scenarios generated beforehand; the campaign, which
 //! generates, runs both and compares; and the same scenarios with everything compared after each step. The four take
-//! turns on one thread, so that what disturbs the machine disturbs them all.
+//! turns on one thread, so that what disturbs the machine disturbs them all. The boot of a real guest, without what was
+//! recorded of it, comes before them: there one side alone and both are measured.
 
+use std::path::Path;
 use std::time::Instant;
 
-use lguest_engine::{Care, PagingMode};
+use lguest_engine::{Care, PagingMode, Verb};
 use lguest_oracle::campaign::profile_of;
 use lguest_oracle::drive::{Drive, Given, run};
 use lguest_oracle::generate::{Generator, Profile};
 use lguest_oracle::rig::{Hosts, mode_name};
 use lguest_oracle::scenario_buf::ScenarioBuf;
+use lguest_oracle::trace::{Detail, Import, Reader};
 
 /// Scenarios in a batch: each profile has its turns in it.
 const BATCH: u64 = 30;
@@ -86,6 +89,57 @@ fn generate<D: Drive>(
     steps
 }
 
+/// The boot of a real guest: what it did, without what came of it.
+fn boot(mode: PagingMode) -> ScenarioBuf {
+    let file = format!("../corpora/boot/{}.trace.gz", mode_name(mode));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let reader = Reader::open(&path).expect("the trace of a boot");
+    let import = Import::new(reader, Detail::Results).expect("a trace");
+    let mut scenario = ScenarioBuf::new(import.machine);
+    let steps = import.map(|item| item.expect("a whole trace").step);
+    scenario
+        .steps
+        .extend(steps.filter(|step| step.verb != Verb::Expect));
+    scenario
+}
+
+/// The rows of a real boot.
+fn boot_rows<C: Drive, P: Drive, B: Drive>(
+    mode: PagingMode,
+    c: &mut C,
+    port: &mut P,
+    both: &mut B,
+) {
+    let boot = [boot(mode)];
+    let rounds: Vec<[f64; 3]> = (0..ROUNDS)
+        .map(|_| {
+            [
+                per_second(|| replay(c, &boot, 1)),
+                per_second(|| replay(port, &boot, 1)),
+                per_second(|| replay(both, &boot, 1)),
+            ]
+        })
+        .collect();
+    for (i, what) in [
+        "a real boot, original alone",
+        "a real boot, port alone",
+        "a real boot, both and compared",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let speed = median(&rounds, |round| round[i]);
+        println!("{:5}  {what:38} {speed:9.0} steps/s", mode_name(mode));
+    }
+}
+
+/// The middle one of what each round gives.
+fn median<R>(rounds: &[R], of: impl Fn(&R) -> f64) -> f64 {
+    let mut values: Vec<f64> = rounds.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     mode: PagingMode,
     c: &mut C,
@@ -93,6 +147,7 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     both: &mut B,
     full: &mut F,
 ) {
+    boot_rows(mode, c, port, both);
     let mut rounds: Vec<[f64; 5]> = Vec::new();
     for round in 0..ROUNDS {
         let from = round * BATCH;
@@ -106,11 +161,6 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
             per_second(|| replay(full, &scenarios, SLOW_ONE_IN)),
         ]);
     }
-    let median = |of: &dyn Fn(&[f64; 5]) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
     let name = mode_name(mode);
     for (i, what) in [
         "original alone",
@@ -124,7 +174,7 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     {
         println!(
             "{name:5}  {what:38} {:9.0} steps/s",
-            median(&|round| round[i])
+            median(&rounds, |round| round[i])
         );
     }
     let ratio = |what: &str, value: f64, least: f64| {
@@ -133,18 +183,18 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     };
     ratio(
         "campaign / one side after the other",
-        median(&|[c, port, both, ..]| both * (1.0 / c + 1.0 / port)),
+        median(&rounds, |[c, port, both, ..]| both * (1.0 / c + 1.0 / port)),
         0.8,
     );
     ratio(
         "campaign / everything compared",
-        median(&|[_, _, both, _, full]| both / full),
+        median(&rounds, |[_, _, both, _, full]| both / full),
         8.0,
     );
     println!(
         "{name:5}  {:38} {:9.1} %",
         "of the campaign spent on generating",
-        100.0 * median(&|[_, _, both, replayed, _]| 1.0 - both / replayed)
+        100.0 * median(&rounds, |[_, _, both, replayed, _]| 1.0 - both / replayed)
     );
 }
 

@@ -154,6 +154,8 @@ fn outcome_name(outcome: &Outcome) -> String {
         Outcome::Fixed(_) => "fixed".into(),
         Outcome::NotFixed(0) => "not fixed".into(),
         Outcome::NotFixed(_) => "not fixed, iomem".into(),
+        Outcome::Found(_) => "found".into(),
+        Outcome::NotFound(_) => "not found".into(),
         Outcome::Word(_) => "word".into(),
         Outcome::Reflected(_) => "reflected".into(),
         Outcome::Iomem(_) => "iomem".into(),

@@ -133,6 +133,10 @@ pub struct Counts {
     pub steps: u64,
     /// All other steps: writes to guest memory, host events, steps on a dead guest.
     pub events: u64,
+    /// Results recorded on another host that were verified, counted once for all sides.
+    pub verified: u64,
+    /// Reads of guest tables, at the address that was recorded, counted likewise.
+    pub reads: u64,
     /// Accesses that did not come to an end.
     pub stuck: u64,
 }

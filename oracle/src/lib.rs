@@ -17,5 +17,6 @@ pub mod rig;
 pub mod scenario_buf;
 pub mod sim;
 pub mod text;
+pub mod trace;
 pub mod verify;
 pub mod witness;

@@ -3,12 +3,14 @@
 
 use crate::scenario_buf::{MAX_BINARY_LEN, ScenarioBuf};
 use crate::text::{self, MAX_TEXT_LEN, TextError};
+use crate::trace::TraceError;
+use flate2::read::MultiGzDecoder;
 use lguest_engine::BinaryError;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,10 @@ use std::path::{Path, PathBuf};
 pub const TEXT_EXTENSION: &str = "scn";
 /// How a scenario's binary file ends.
 pub const BINARY_EXTENSION: &str = "lgs";
+/// How a trace's file ends; a file of another name that ends with `.txt` is taken for one too.
+pub const TRACE_EXTENSION: &str = "trace";
+/// How a compressed file ends, behind the ending for what is in it.
+pub const PACKED_EXTENSION: &str = "gz";
 
 /// Why a scenario could not be read.
 #[derive(Debug)]
@@ -46,12 +52,14 @@ pub enum Why {
     Text(TextError),
     /// The bytes are no scenario.
     Binary(BinaryError),
+    /// The file is no trace, or one that cannot be replayed.
+    Trace(TraceError),
     /// The folder holds no scenario: nothing is wrong, but nothing would be tested.
     NoScenarios,
 }
 
 impl LoadError {
-    fn new(path: &Path, why: Why) -> LoadError {
+    pub(crate) fn new(path: &Path, why: Why) -> LoadError {
         LoadError {
             path: path.to_owned(),
             why,
@@ -80,6 +88,7 @@ impl fmt::Display for LoadError {
             }
             Why::Text(e) => write!(f, "{e}"),
             Why::Binary(e) => write!(f, " {e}"),
+            Why::Trace(e) => write!(f, "{e}"),
             Why::NoScenarios => {
                 write!(
                     f,
@@ -96,6 +105,7 @@ impl std::error::Error for LoadError {
             Why::Unreadable(e) => Some(e),
             Why::Text(e) => Some(e),
             Why::Binary(e) => Some(e),
+            Why::Trace(e) => Some(e),
             _ => None,
         }
     }
@@ -117,7 +127,28 @@ pub fn load(path: &Path) -> Result<ScenarioBuf, LoadError> {
 /// Whether a file's name says that it holds the binary form.
 #[must_use]
 pub fn is_binary(path: &Path) -> bool {
-    path.extension() == Some(OsStr::new(BINARY_EXTENSION))
+    ending(path) == Some(OsStr::new(BINARY_EXTENSION))
+}
+
+/// Whether a file's name says that it is compressed.
+#[must_use]
+pub fn is_packed(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new(PACKED_EXTENSION))
+}
+
+/// Whether a file's name says that it holds a trace.
+#[must_use]
+pub fn is_trace(path: &Path) -> bool {
+    ending(path).is_some_and(|e| e == TRACE_EXTENSION || e == "txt")
+}
+
+/// How a file's name ends, before the ending that says that it is compressed.
+fn ending(path: &Path) -> Option<&OsStr> {
+    if is_packed(path) {
+        Path::new(path.file_stem()?).extension()
+    } else {
+        path.extension()
+    }
 }
 
 /// Reads a scenario's text, which need not be a valid scenario.
@@ -141,7 +172,12 @@ fn read_bytes(path: &Path, most: usize) -> Result<Vec<u8>, LoadError> {
             return Ok(None);
         }
         let mut bytes = Vec::new();
-        file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        if is_packed(path) {
+            let unpacked = MultiGzDecoder::new(BufReader::new(file));
+            unpacked.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        } else {
+            file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        }
         Ok((bytes.len() <= most).then_some(bytes))
     };
     match read() {
@@ -158,6 +194,22 @@ fn read_bytes(path: &Path, most: usize) -> Result<Vec<u8>, LoadError> {
 /// # Errors
 /// The path or a folder in it cannot be read, or there is no scenario.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    find_named(path, |entry| {
+        entry.extension() == Some(OsStr::new(TEXT_EXTENSION))
+    })
+}
+
+/// All that can be replayed of a path: as [`find`], and compressed scenarios, and traces.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_all(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    find_named(path, |entry| {
+        ending(entry).is_some_and(|e| e == TEXT_EXTENSION || e == TRACE_EXTENSION)
+    })
+}
+
+fn find_named(path: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, LoadError> {
     let unreadable = |path: &Path, e| LoadError::new(path, Why::Unreadable(e));
     if !fs::metadata(path)
         .map_err(|e| unreadable(path, e))?
@@ -183,7 +235,7 @@ pub fn find(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
         // Sorted, so that which of several ways into a folder is taken does not depend on the
         // system.
         for entry in entries.into_iter().rev() {
-            let named = entry.extension() == Some(OsStr::new(TEXT_EXTENSION));
+            let named = wanted(&entry);
             match fs::metadata(&entry) {
                 Ok(meta) if meta.is_dir() => folders.push(entry),
                 Ok(meta) if named && meta.is_file() => found.push(entry),

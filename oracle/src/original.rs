@@ -90,6 +90,10 @@ impl Side for OriginalSide<'_> {
         self.guest.guest_pa(vaddr).map_err(bug)
     }
 
+    fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), HostBug> {
+        self.guest.try_guest_pa(vaddr).map_err(bug)
+    }
+
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug> {
         self.guest.free_guest_pagetable().map_err(bug)
     }

@@ -142,6 +142,8 @@ pub fn outcome_text(outcome: &Outcome) -> String {
         Outcome::Fixed(_) => "fault fixed".into(),
         Outcome::NotFixed(0) => "fault not fixed".into(),
         Outcome::NotFixed(iomem) => format!("fault in I/O memory at {iomem:#x}"),
+        Outcome::Found(paddr) => format!("{paddr:#x}"),
+        Outcome::NotFound(_) => "not mapped".into(),
         Outcome::Word(word) => format!("word {word:#x}"),
         Outcome::Reflected(errcode) => format!("fault for the guest, error code {errcode:#x}"),
         Outcome::Iomem(at) => format!("I/O memory at {at:#x}"),
@@ -164,7 +166,7 @@ fn c_lines(step: Option<&Step>) -> &'static str {
         Verb::DemandPage => "393-538",
         Verb::Access => "1167-1226, 393-538",
         Verb::Run => "1167-1226",
-        Verb::GuestPa => "676-726",
+        Verb::GuestPa | Verb::TryGuestPa => "676-726",
         Verb::Destroy => "1128-1137, 827-842",
         Verb::Hypercall => match hypercall_name(step.args[0]) {
             Some("LGUEST_INIT") => "1096-1125, 850-858",

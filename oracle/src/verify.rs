@@ -2,14 +2,20 @@
 //! The verdict on a scenario file: do original and port agree, and did it come as the file expects?
 
 use std::fmt;
+use std::path::Path;
 
-use lguest_engine::{Care, PagingMode};
+use lguest_engine::{Care, PagingMode, Verb};
 
 use crate::drive::{Counts, End, Given, run};
+use crate::exit::Exit;
 use crate::findings;
+use crate::load::{LoadError, Why};
 use crate::report::{Divergence, investigate};
-use crate::rig::Hosts;
+use crate::rig::{Hosts, Subject};
 use crate::scenario_buf::ScenarioBuf;
+use crate::trace::lanes::{Lanes, lanes};
+use crate::trace::verify::replay;
+use crate::trace::{Detail, Failure, Import, Item, Reader, TraceError};
 
 /// What became of a scenario in one mode.
 pub enum Verdict {
@@ -17,6 +23,8 @@ pub enum Verdict {
     Pass(Counts, End),
     /// The sides differ.
     Differ(Box<Divergence>),
+    /// A side does otherwise than was recorded on another host, or the sides differ on the way.
+    Otherwise(Box<Failure>),
     /// The sides agree, but it should do harm to the host, as a finding says, and does not.
     FindingGone(End),
     /// The sides agree, and it does harm to the host that the file does not name.
@@ -32,12 +40,37 @@ impl Verdict {
     pub fn passed(&self) -> bool {
         matches!(self, Verdict::Pass(..))
     }
+
+    /// Results recorded on another host that were verified on each side.
+    pub fn verified(&self) -> u64 {
+        match self {
+            Verdict::Pass(counts, _) => counts.verified,
+            _ => 0,
+        }
+    }
+
+    /// How a command ends that came to it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Verdict::Pass(..) => Exit::Agree,
+            Verdict::Differ(_) | Verdict::Otherwise(_) | Verdict::Unexplained(_) => Exit::Differ,
+            Verdict::FindingGone(_) => Exit::FindingGone,
+            Verdict::Unsteady => Exit::Rig,
+            Verdict::NoOriginal => Exit::Nothing,
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Verdict::Pass(counts, end) if counts.verified != 0 => write!(
+                to,
+                "agree: {} steps, {} recorded results and {} reads verified, {end}",
+                counts.steps, counts.verified, counts.reads
+            ),
             Verdict::Pass(counts, end) => write!(to, "agree: {} steps, {end}", counts.steps),
+            Verdict::Otherwise(failure) => write!(to, "OTHERWISE\n{failure}"),
             Verdict::Differ(found) => write!(to, "DIFFER\n{}", found.text),
             Verdict::FindingGone(end) => write!(to, "the finding does not show: {end}"),
             Verdict::Unexplained(end) => {
@@ -75,6 +108,9 @@ impl fmt::Display for End {
 
 /// Runs a scenario on both sides in one mode, with everything compared after each step.
 pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
+    if scenario.steps.iter().any(|step| step.verb == Verb::Expect) {
+        return verify_recorded(hosts, scenario, mode);
+    }
     let steps = &mut Given(scenario.steps.iter());
     let (machine, pages) = (&scenario.machine, &scenario.pages);
     let run = match mode {
@@ -95,9 +131,95 @@ pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdic
                 .map_or(Verdict::Unsteady, |found| Verdict::Differ(Box::new(found)));
         }
     };
+    judge(scenario, run.counts, end)
+}
+
+fn judge(scenario: &ScenarioBuf, counts: Counts, end: End) -> Verdict {
     match scenario.machine.expect.id() {
         None if findings::harms(&end) => Verdict::Unexplained(end),
         Some(id) if !findings::shows(id, &end) => Verdict::FindingGone(end),
-        _ => Verdict::Pass(run.counts, end),
+        _ => Verdict::Pass(counts, end),
     }
+}
+
+/// Steps up to which everything is compared after each.
+const FEW: usize = 4096;
+
+/// The same for a scenario in which results of another host are recorded: both sides are held to them too.
+fn verify_recorded(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
+    let care = match scenario.steps.len() {
+        0..=FEW => Care::Full,
+        _ => Care::Cheap,
+    };
+    let Some(mut lanes) = lanes(hosts, Subject::Both, mode, care) else {
+        return Verdict::NoOriginal;
+    };
+    let mut items = (1..).zip(&scenario.steps).map(|(line, step)| {
+        let step = *step;
+        Ok(Item { line, step })
+    });
+    let reads =
+        |step: &lguest_engine::Step| step.verb == Verb::Expect && step.args[0] == u32::from(b'r');
+    let reads = scenario.steps.iter().any(reads);
+    let (machine, pages) = (&scenario.machine, &scenario.pages);
+    let Ok(done) = replay(&mut *lanes, machine, pages, &mut items, reads) else {
+        return Verdict::Unsteady;
+    };
+    drop(lanes);
+    match done.end {
+        Ok(end) => judge(scenario, done.counts, end),
+        Err(failure) => otherwise(failure, || investigate(hosts, scenario, mode)),
+    }
+}
+
+fn otherwise(failure: Failure, again: impl FnOnce() -> Option<Divergence>) -> Verdict {
+    let found = match failure {
+        Failure::Differ(..) => again(),
+        Failure::Mismatch(_) => None,
+    };
+    match found {
+        Some(found) => Verdict::Differ(Box::new(found)),
+        None => Verdict::Otherwise(Box::new(failure)),
+    }
+}
+
+/// What came of a trace.
+pub struct OfTrace {
+    /// The mode that it was recorded in.
+    pub mode: PagingMode,
+    /// What became of it; harm to the host is what was recorded, and none is missed.
+    pub verdict: Verdict,
+    /// What a reader should know, with the line.
+    pub notes: Vec<(u64, String)>,
+}
+
+/// Replays a trace on both sides, or on the port alone if there is no original, and holds them to it.
+///
+/// # Errors
+/// It cannot be read, or is no trace that can be replayed.
+pub fn verify_trace(hosts: &Hosts, path: &Path) -> Result<OfTrace, LoadError> {
+    let broken = |error| LoadError::new(path, Why::Trace(error));
+    let reader = Reader::open(path).map_err(|e| LoadError::new(path, Why::Unreadable(e)))?;
+    let mut import = Import::new(reader, Detail::Reads).map_err(broken)?;
+    let machine = import.machine;
+    let both = lanes(hosts, Subject::Both, machine.mode, Care::Cheap);
+    let alone = || lanes(hosts, Subject::Faithful, machine.mode, Care::Cheap);
+    let verdict = match both.or_else(alone) {
+        Some(mut lanes) => hold(&mut *lanes, &mut import).map_err(broken)?,
+        None => Verdict::NoOriginal,
+    };
+    Ok(OfTrace {
+        mode: machine.mode,
+        verdict,
+        notes: import.notes,
+    })
+}
+
+fn hold(lanes: &mut dyn Lanes, import: &mut Import) -> Result<Verdict, TraceError> {
+    let machine = import.machine;
+    let done = replay(lanes, &machine, &[], import, true)?;
+    Ok(match done.end {
+        Ok(end) => Verdict::Pass(done.counts, end),
+        Err(failure) => otherwise(failure, || None),
+    })
 }

@@ -246,7 +246,9 @@ fn profiles_live_and_die_as_they_should() {
             );
         }
     }
-    for verb in Verb::ALL {
+    // What was recorded elsewhere stands behind steps of a trace alone, and so does the question that kills nobody.
+    let made = |verb: &Verb| !matches!(verb, Verb::Expect | Verb::TryGuestPa);
+    for verb in Verb::ALL.into_iter().filter(made) {
         assert!(verbs.contains(verb.name()), "{} never came", verb.name());
     }
     for (number, name) in HYPERCALLS {

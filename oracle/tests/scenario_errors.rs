@@ -101,7 +101,8 @@ fn a_bad_machine() {
     assert_eq!(
         machine("cpu=2"),
         "9: unknown field `cpu` of the machine; expected `mode`, `pages`, `device_pages`, `cpus`, \
-         `switcher`, `mem_base`, `nx`, `global`, `tsc_khz`, `reuse`, `tables` or `seed`"
+         `switcher`, `mem_base`, `nx`, `global`, `tsc_khz`, `reuse`, `tables`, `seed` or \
+         `first_slot`"
     );
     assert_eq!(
         machine("cpus=2 nx=on cpus=2"),
@@ -239,7 +240,28 @@ fn a_bad_verb() {
         e.starts_with("7: unknown verb `run`; expected `FLUSH_ASYNC`, "),
         "{e}"
     );
-    assert_eq!(step("= 1"), "1: found `=`; expected a verb");
+    assert_eq!(step(": 1"), "1: found `:`; expected a verb");
+    let e = step("= 1");
+    assert!(
+        e.starts_with("3: `1` is no recorded result; expected `d`, `a`, "),
+        "{e}"
+    );
+    for (line, said) in [
+        ("= d 1", "6: the line ends; expected a recorded"),
+        ("= d 1 0 0 0", "11: found `0`; expected `[` or the end"),
+        ("= W 32 0", "5: `32` is out of range; expected a host CPU"),
+        ("= Z 0 0 0 none 1025 0 0", "16: `1025` is out of range"),
+        ("= X", "4: the line ends; expected up to 16 bytes"),
+        ("= X \"12345678901234567\"", "5: a piece that is too long"),
+        ("= X \"\\x00\"", "5: a backslash without a byte"),
+        ("= X \"\\n\"", "5: a backslash without xNN"),
+        ("= X \"é\"", "5: a character that is not ASCII"),
+        ("= X \"a", "5: a quotation mark that nothing closes"),
+        ("= none [draw=1]", "1: bad =; expected no qualifiers"),
+    ] {
+        let e = step(line);
+        assert!(e.starts_with(said), "{line}: {e}");
+    }
     assert_eq!(step("async"), "6: the line ends; expected a hypercall");
     let e = step(&"A".repeat(1000));
     assert!(

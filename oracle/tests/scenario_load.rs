@@ -83,12 +83,12 @@ fn errors_name_the_file_and_the_place() {
 #[test]
 fn a_large_file_is_refused_at_once() {
     let dir = Folder::new("large");
-    for (name, most) in [("noise.scn", 16_777_216), ("noise.lgs", 48_004_176)] {
+    for (name, most) in [("noise.scn", 67_108_864), ("noise.lgs", 192_004_176)] {
         let path = dir.file(name, "");
         File::options()
             .write(true)
             .open(&path)
-            .and_then(|f| f.set_len(100 << 20))
+            .and_then(|f| f.set_len(200 << 20))
             .expect("room");
         let start = Instant::now();
         let expected = format!(

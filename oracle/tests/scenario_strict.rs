@@ -85,7 +85,8 @@ fn the_strict_reader_names_the_field() {
         (m + 8, 0, m + 8, "pages"),
         (m + 16, 1, m + 16, "switcher"),
         (m + 23, 0xc0, m + 20, "mem_base"),
-        (m + 28, 1, m + 28, "reserved"),
+        (m + 28, 5, m + 28, "first slot"),
+        (m + 29, 1, m + 29, "reserved"),
         (m + 41, b' ', m + 40, "finding id"),
         (m + 43, b'x', m + 40, "finding id"),
         (m + 55, 1, m + 55, "reserved"),
@@ -99,7 +100,7 @@ fn the_strict_reader_names_the_field() {
         (p + 14, 1, p + 14, "guest number"),
         (p + 15, 1, p + 15, "reserved"),
         (s, 0, s, "verb"),
-        (s, 16, s, "verb"),
+        (s, 18, s, "verb"),
         (s + 1, 1, s + 1, "guest number"),
         (s + 2, 2, s + 2, "step flags"),
         (s + 3, 5, s + 3, "draw"),
@@ -158,12 +159,12 @@ fn the_strict_reader_refuses_what_is_short_long_or_after_the_end() {
 }
 
 #[test]
-fn a_million_steps_are_the_most() {
+fn four_million_steps_are_the_most() {
     let mut s = ScenarioBuf::new(Machine::DEFAULT);
     s.steps = vec![Step::new(Verb::GuestPa, [0; 5]); lguest_engine::MAX_STEPS + 1];
     assert_eq!(s.check(), Err(Invalid::TooManySteps));
     let e = ScenarioBuf::from_bytes(&s.to_bytes()).expect_err("too many");
-    assert_eq!(e.what, "too many steps: expected at most 1000000");
+    assert_eq!(e.what, "too many steps: expected at most 4000000");
     assert_eq!(
         Scenario::total(&s.to_bytes()).len(),
         lguest_engine::MAX_STEPS

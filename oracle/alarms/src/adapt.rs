@@ -149,6 +149,14 @@ macro_rules! adapt {
                     .map_err(|bug| adapt!(bug, $copy => lguest_shadow))
             }
 
+            fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), lguest_shadow::HostBug> {
+                let mut paddr = 0xdead_beef;
+                let found = self
+                    .__guest_pa($copy::Gva(vaddr), &mut paddr)
+                    .map_err(|bug| adapt!(bug, $copy => lguest_shadow))?;
+                Ok((found, paddr))
+            }
+
             fn free_guest_pagetable(&mut self) -> Result<(), lguest_shadow::HostBug> {
                 self.free_guest_pagetable()
                     .map_err(|bug| adapt!(bug, $copy => lguest_shadow))

@@ -21,6 +21,8 @@ pub trait Guest {
     fn map_switcher_in_guest(&mut self) -> Result<(), HostBug>;
     /// See [`Side::guest_pa`].
     fn guest_pa(&mut self, vaddr: u32) -> Result<u32, HostBug>;
+    /// See [`Side::try_guest_pa`].
+    fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), HostBug>;
     /// See [`Side::free_guest_pagetable`].
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug>;
     /// See [`Side::state`].
@@ -83,6 +85,10 @@ impl Side for PlantedSide<'_> {
 
     fn guest_pa(&mut self, vaddr: u32) -> Result<u32, HostBug> {
         self.guest.guest_pa(vaddr)
+    }
+
+    fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), HostBug> {
+        self.guest.try_guest_pa(vaddr)
     }
 
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug> {

@@ -16,8 +16,8 @@ pub mod scenario;
 pub mod side;
 
 pub use scenario::{
-    BinaryError, During, Event, Expect, MAX_PAGE_RECORDS, MAX_STEPS, Machine, MachineError,
-    Mapping, PageRecord, PagingMode, Quals, RecordError, Reuse, Scenario, Step, Verb,
+    BinaryError, Check, During, Event, Expect, MAX_PAGE_RECORDS, MAX_STEPS, Machine, MachineError,
+    Mapping, PageRecord, PagingMode, Quals, RecordError, Recorded, Reuse, Scenario, Step, Verb,
 };
 
 pub use pair::{Care, Difference, Left, Level, Pair, left};

@@ -94,6 +94,15 @@ impl<M: Mode, P: Policy, H: PortHost<M>> Side for PortSide<'_, M, P, H> {
 
     #[cfg_attr(feature = "outline", inline(never))]
     #[cfg_attr(not(feature = "outline"), inline)]
+    fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), HostBug> {
+        // The same sentinel as on the other side: a port that sets nothing is to be seen.
+        let mut paddr = 0xdead_beef;
+        let found = self.guest.__guest_pa(Gva(vaddr), &mut paddr)?;
+        Ok((found, paddr))
+    }
+
+    #[cfg_attr(feature = "outline", inline(never))]
+    #[cfg_attr(not(feature = "outline"), inline)]
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug> {
         self.guest.free_guest_pagetable()
     }

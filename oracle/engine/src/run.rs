@@ -35,6 +35,10 @@ pub enum Outcome {
     Fixed(u32),
     /// `demand_page` did not; guest-physical address of I/O memory, or 0.
     NotFixed(u32),
+    /// `__guest_pa` found something mapped: its guest-physical address.
+    Found(u32),
+    /// `__guest_pa` did not; what it left in its out-parameter.
+    NotFound(u32),
     /// A guest access reached memory: the word read, or written.
     Word(u32),
     /// A guest access is a fault of the guest's own: its error code.
@@ -66,6 +70,7 @@ pub fn calls(verb: Verb) -> bool {
             | Verb::Access
             | Verb::Run
             | Verb::GuestPa
+            | Verb::TryGuestPa
             | Verb::Destroy
     )
 }
@@ -153,6 +158,7 @@ impl<S: Side> Runner<S> {
                 | Verb::Access
                 | Verb::Run
                 | Verb::GuestPa
+                | Verb::TryGuestPa
         );
         if guest_acts && self.side.dead() != 0 {
             return Ok(Outcome::Skipped);
@@ -199,6 +205,15 @@ impl<S: Side> Runner<S> {
                 Outcome::Done
             }
             Verb::GuestPa => Outcome::Value(self.side.guest_pa(a0)?),
+            Verb::TryGuestPa => {
+                let (found, paddr) = self.side.try_guest_pa(a0)?;
+                if found {
+                    Outcome::Found(paddr)
+                } else {
+                    Outcome::NotFound(paddr)
+                }
+            }
+            Verb::Expect => Outcome::Skipped,
             Verb::Unmap => self.happen(Event::Unmap(a0)),
             Verb::Protect => self.happen(Event::Protect(a0)),
             Verb::Unprotect => self.happen(Event::Unprotect(a0)),

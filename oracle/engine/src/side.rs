@@ -180,6 +180,8 @@ pub trait Side {
     fn map_switcher_in_guest(&mut self) -> Result<(), HostBug>;
     /// `guest_pa` (C lines 719–726).
     fn guest_pa(&mut self, vaddr: u32) -> Result<u32, HostBug>;
+    /// `__guest_pa` (C lines 676–713): whether something is mapped there, and where.
+    fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), HostBug>;
     /// `free_guest_pagetable` (C lines 1128–1137).
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug>;
     /// What it keeps outside of tables.

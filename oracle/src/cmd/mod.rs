@@ -9,6 +9,7 @@ mod generate;
 mod reference;
 mod replay;
 mod summary;
+mod trace;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +46,10 @@ enum Verb {
     Fmt(FmtArgs),
     /// Turns the text form into bytes (.lgs), or bytes into text (.scn)
     Convert(ConvertArgs),
+    /// Turns a trace of a real guest into a scenario
+    Import(ImportArgs),
+    /// Writes a replay of a scenario or a trace as a trace
+    Export(ExportArgs),
     /// Tells which original this program was built with
     Reference,
 }
@@ -187,6 +192,45 @@ struct ConvertArgs {
     output: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct ImportArgs {
+    /// The trace, compressed or not
+    trace: PathBuf,
+    /// Where the scenario goes, .scn or .lgs, compressed if .gz follows; beside the trace if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SideArg {
+    Original,
+    Port,
+}
+
+impl From<SideArg> for Subject {
+    fn from(side: SideArg) -> Self {
+        match side {
+            SideArg::Original => Subject::Original,
+            SideArg::Port => Subject::Faithful,
+        }
+    }
+}
+
+#[derive(Args)]
+struct ExportArgs {
+    /// A scenario or a trace
+    file: PathBuf,
+    /// Which side is recorded; the original if not given
+    #[arg(long, value_enum)]
+    side: Option<SideArg>,
+    /// Paging mode, for a scenario that is for both
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    /// Where the trace goes, compressed if it ends with .gz; stdout if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
 fn profile(text: &str) -> Result<Profile, String> {
     Profile::ALL
         .into_iter()
@@ -246,6 +290,8 @@ pub fn main() -> Exit {
         Verb::Gen(args) => generate::generate(&args),
         Verb::Fmt(args) => files::fmt(&args),
         Verb::Convert(args) => files::convert(&args),
+        Verb::Import(args) => trace::import(&args),
+        Verb::Export(args) => trace::export(&args),
         Verb::Reference => reference::reference(),
     }
 }

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use lguest_engine::PagingMode;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{ReplayArgs, reference, usage};
 use crate::exit::Exit;
-use crate::load::{LoadError, find, load};
+use crate::load::{LoadError, find_all, is_trace, load};
 use crate::rig::{Hosts, mode_name, modes};
-use crate::verify::{Verdict, verify};
+use crate::scenario_buf::ScenarioBuf;
+use crate::verify::{Verdict, verify, verify_trace};
 use crate::witness::write_whole;
 
 /// One scenario in one mode.
@@ -28,7 +30,7 @@ pub struct Case {
 pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, LoadError> {
     let mut files = Vec::new();
     for path in paths {
-        files.extend(find(path)?);
+        files.extend(find_all(path)?);
     }
     Ok(files)
 }
@@ -54,6 +56,10 @@ pub fn replay(args: &ReplayArgs, interrupted: &AtomicBool) -> Exit {
 pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> Exit {
     let passed = cases.iter().filter(|case| case.verdict.passed()).count();
     println!("{suite}: {passed} of {} agree", cases.len());
+    let verified: u64 = cases.iter().map(|case| case.verdict.verified()).sum();
+    if verified != 0 {
+        println!("{suite}: {verified} recorded results verified on each side");
+    }
     match junit.map(|path| (path, write_whole(path, junit_of(cases, suite).as_bytes()))) {
         Some((path, Err(error))) => exit.and(usage(format!("{}: {error}", path.display()))),
         _ => exit,
@@ -62,10 +68,14 @@ pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> 
 
 /// Runs files in all their modes; bad input ends it with nothing run.
 pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (Exit, Vec<Case>) {
-    let mut scenarios = Vec::new();
+    let mut inputs = Vec::new();
     for file in files {
+        if is_trace(file) {
+            inputs.push((file, None));
+            continue;
+        }
         match load(file) {
-            Ok(scenario) => scenarios.push((file, scenario)),
+            Ok(scenario) => inputs.push((file, Some(scenario))),
             Err(error) => return (usage(error), Vec::new()),
         }
     }
@@ -77,35 +87,69 @@ pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (E
         }
     };
     let (mut exit, mut cases) = (Exit::Agree, Vec::new());
-    for (file, scenario) in scenarios {
-        for mode in modes(scenario.machine.mode) {
-            if interrupted.load(Ordering::Relaxed) {
-                return (exit.and(Exit::Interrupted), cases);
-            }
-            let begun = Instant::now();
-            let verdict = verify(&hosts, &scenario, *mode);
-            let name = format!("{} [{}]", file.display(), mode_name(*mode));
+    for (file, scenario) in inputs {
+        let mut add = |mode, verdict: Verdict, begun: Instant| {
+            let name = format!("{} [{}]", file.display(), mode_name(mode));
             if !(quiet && verdict.passed()) {
                 println!("{name}: {verdict}");
             }
-            exit = exit.and(match verdict {
-                Verdict::Pass(..) => Exit::Agree,
-                Verdict::Differ(_) | Verdict::Unexplained(_) => Exit::Differ,
-                Verdict::FindingGone(_) => Exit::FindingGone,
-                Verdict::Unsteady => Exit::Rig,
-                Verdict::NoOriginal => Exit::Nothing,
-            });
+            exit = exit.and(verdict.exit());
             cases.push(Case {
                 name,
                 time: begun.elapsed(),
                 verdict,
             });
+        };
+        let done = match &scenario {
+            Some(scenario) => of_scenario(&hosts, scenario, interrupted, &mut add),
+            None => of_trace(&hosts, file, interrupted, &mut add),
+        };
+        if done != Exit::Agree {
+            return (exit.and(done), cases);
         }
     }
     if cases.is_empty() {
         exit = exit.and(Exit::Nothing);
     }
     (exit, cases)
+}
+
+/// Takes the verdict on a mode that was begun then.
+type Add<'a> = dyn FnMut(PagingMode, Verdict, Instant) + 'a;
+
+/// Runs a scenario in each of its modes; why that was broken off, if it was.
+fn of_scenario(
+    hosts: &Hosts,
+    scenario: &ScenarioBuf,
+    interrupted: &AtomicBool,
+    add: &mut Add<'_>,
+) -> Exit {
+    for mode in modes(scenario.machine.mode) {
+        if interrupted.load(Ordering::Relaxed) {
+            return Exit::Interrupted;
+        }
+        let begun = Instant::now();
+        add(*mode, verify(hosts, scenario, *mode), begun);
+    }
+    Exit::Agree
+}
+
+/// The same for a trace, which is read as it is replayed, and has one mode.
+fn of_trace(hosts: &Hosts, file: &Path, interrupted: &AtomicBool, add: &mut Add<'_>) -> Exit {
+    if interrupted.load(Ordering::Relaxed) {
+        return Exit::Interrupted;
+    }
+    let begun = Instant::now();
+    match verify_trace(hosts, file) {
+        Ok(of) => {
+            for (line, note) in &of.notes {
+                eprintln!("{}:{line}: {note}", file.display());
+            }
+            add(of.mode, of.verdict, begun);
+            Exit::Agree
+        }
+        Err(error) => usage(error),
+    }
 }
 
 fn junit_of(cases: &[Case], name: &str) -> String {

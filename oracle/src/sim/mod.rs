@@ -134,7 +134,11 @@ impl SimHost {
         self.orphaned.set(0);
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
-        self.plan_quals(&Quals::NONE);
+        // `init_guest_pagetable` is no step, but it draws.
+        self.plan_quals(&Quals {
+            draw: machine.first_slot,
+            ..Quals::NONE
+        });
         self.drawer.set(START);
         self.step_draws.set(0);
         self.emptied_len.set(0);
@@ -177,6 +181,12 @@ impl SimHost {
     /// The calls kept since the last time.
     pub fn take_log(&self) -> Vec<Call> {
         self.log.take()
+    }
+
+    /// Gives the calls kept since the last time in exchange for a list that is emptied, and whose room is used again.
+    pub fn swap_log(&self, with: &mut Vec<Call>) {
+        with.clear();
+        std::mem::swap(&mut *self.log.borrow_mut(), with);
     }
 
     fn do_event(&self, event: Event) {

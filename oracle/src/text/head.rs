@@ -7,7 +7,7 @@ use lguest_engine::scenario::machine::{MAX_CPUS, MAX_TABLES};
 use lguest_engine::{Expect, Machine, Mapping, PageRecord, PagingMode, Reuse};
 
 /// The names of the machine's fields in their canonical order.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "mode",
     "pages",
     "device_pages",
@@ -20,6 +20,7 @@ const FIELDS: [&str; 12] = [
     "reuse",
     "tables",
     "seed",
+    "first_slot",
 ];
 
 /// Paging modes by name.
@@ -72,7 +73,8 @@ pub fn machine(cursor: &mut Cursor<'_>, start: usize) -> Result<Machine, TextErr
             "tsc_khz" => m.tsc_khz = cursor.u32("the clock in kHz")?,
             "reuse" => m.reuse = cursor.one_of(&ORDERS)?,
             "tables" => m.tables = cursor.number("table frames", 1..=MAX_TABLES.into())? as u16,
-            _ => m.seed = cursor.number("a seed", 0..=u64::MAX)?,
+            "seed" => m.seed = cursor.number("a seed", 0..=u64::MAX)?,
+            _ => m.first_slot = Some(cursor.number("a slot", 0..=3)? as u8),
         }
     }
     machine.check().map_err(|e| {

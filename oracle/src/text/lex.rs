@@ -10,6 +10,8 @@ use std::ops::RangeInclusive;
 pub enum Token<'t> {
     /// A word or a number.
     Atom(&'t str),
+    /// What stands between two `"`, escapes and all.
+    Text(&'t str),
     /// One of `=`, `:`, `[`, `]`, `..`, `->`.
     Mark(&'static str),
     /// The end of the line, or the comment that ends it.
@@ -86,6 +88,13 @@ impl<'t> Cursor<'t> {
                 let len = word_len(trimmed);
                 (Token::Atom(&trimmed[..len]), len)
             }
+            Some('"') => match trimmed[1..].find('"') {
+                Some(len) => (Token::Text(&trimmed[1..=len]), len + 2),
+                None => {
+                    let what = "a quotation mark that nothing closes".into();
+                    return Err(self.error_at(self.start, what, "another one on the same line"));
+                }
+            },
             Some(c) => match MARKS.iter().find(|m| trimmed.starts_with(**m)) {
                 Some(mark) => (Token::Mark(mark), mark.len()),
                 None => {
@@ -103,7 +112,7 @@ impl<'t> Cursor<'t> {
     /// An error at the token ahead: that it was found where something else was expected.
     pub fn error(&self, expected: impl Display) -> TextError {
         let what = match self.token {
-            Token::Atom(s) | Token::Mark(s) => format!("found {}", quote(s)),
+            Token::Atom(s) | Token::Mark(s) | Token::Text(s) => format!("found {}", quote(s)),
             Token::End => "the line ends".into(),
         };
         self.error_at(self.start, what, expected)

@@ -18,6 +18,7 @@
 //! write 0x2000 4 0x5067                     address, width in bytes, value
 //! device_write 0x2000 8 0x5067
 //! guest_pa 0x1000
+//! try_guest_pa 0x1000
 //! run 1
 //! unmap 5                                   also: protect, unprotect, share
 //! destroy                                   the last step, if there is one
@@ -25,6 +26,9 @@
 //!
 //! A step may end with qualifiers:
 //! `[fail_alloc=1 fail_pin=2 fail_copy=1 fail_message draw=3 during=2: write 0x2000 4 0x0]`.
+//!
+//! Behind a step may stand what it did on a host that was recorded, a line each ([`recorded`]):
+//! `= d 1 0x0 0x21`, `= X "bad stack page "`, `= none`.
 //!
 //! Machine, expectation, pages and steps come in this order. Numbers are decimal or, with `0x`,
 //! hexadecimal. [`print()`] and [`format()`] give the canonical form, with one way to write each thing.
@@ -34,6 +38,7 @@ mod head;
 mod lex;
 mod parse;
 pub mod print;
+pub mod recorded;
 mod steps;
 
 pub use parse::{Item, Line, Reader};
@@ -42,8 +47,8 @@ pub use print::print;
 use crate::scenario_buf::ScenarioBuf;
 use std::fmt;
 
-/// The most bytes of a scenario's text, 16 MiB.
-pub const MAX_TEXT_LEN: usize = 16 << 20;
+/// The most bytes of a scenario's text, 64 MiB: a guest's boot with all that was recorded of it.
+pub const MAX_TEXT_LEN: usize = 64 << 20;
 
 /// What is wrong in a text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Writes scenarios in the canonical form of their text.
 
-use super::Item;
 use super::forms::{Arg, form};
 use super::head::{MAPPINGS, MODES, ORDERS};
 use super::steps::FAULT_WORDS;
+use super::{Item, recorded};
 use crate::scenario_buf::ScenarioBuf;
 use lguest_engine::scenario::step::{ACCESS_USER, ACCESS_WRITE, hypercall_name, join};
-use lguest_engine::{Event, Expect, Machine, PageRecord, Quals, Step, Verb};
+use lguest_engine::{Event, Expect, Machine, PageRecord, Quals, Recorded, Step, Verb};
 use std::fmt::{Display, Write};
 
 /// The canonical text of a scenario.
@@ -98,6 +98,8 @@ fn push_machine(out: &mut String, m: &Machine) {
     field(m.reuse != D.reuse, "reuse", &name_of(&ORDERS, m.reuse));
     field(m.tables != D.tables, "tables", &m.tables);
     field(m.seed != D.seed, "seed", &format_args!("{:#x}", m.seed));
+    let first = m.first_slot.unwrap_or(0);
+    field(m.first_slot.is_some(), "first_slot", &first);
 }
 
 fn push_page(out: &mut String, page: &PageRecord) {
@@ -149,7 +151,8 @@ fn push_step(out: &mut String, step: &Step) {
             "{name} pgd={a:#x} {b:#x} -> {:#x} tables={e}",
             join(c, d)
         ),
-        Verb::GuestPa => put!(out, "{name} {a:#x}"),
+        Verb::Expect => recorded::push(out, &Recorded::of(step.args)),
+        Verb::GuestPa | Verb::TryGuestPa => put!(out, "{name} {a:#x}"),
         Verb::Run | Verb::Unmap | Verb::Protect | Verb::Unprotect | Verb::Share => {
             put!(out, "{name} {a}");
         }

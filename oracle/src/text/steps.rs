@@ -4,6 +4,7 @@
 use super::TextError;
 use super::forms::{Arg, form};
 use super::lex::{Cursor, Token, list, quote};
+use super::recorded;
 use lguest_engine::scenario::step::{
     ACCESS_USER, ACCESS_WRITE, FAULT_PRESENT, FAULT_USER, FAULT_WRITE, HYPERCALLS, split,
 };
@@ -22,6 +23,10 @@ const GPA: &str = "a guest-physical address";
 /// Takes a step with its qualifiers, up to the end of the line.
 pub fn step(cursor: &mut Cursor<'_>, machine: &Machine) -> Result<Step, TextError> {
     let at = cursor.position();
+    if cursor.mark("=")? {
+        let args = recorded::parse(cursor)?.args();
+        return finish(Step::new(Verb::Expect, args), cursor, machine, at);
+    }
     let name = cursor.atom("a verb")?;
     let Some(verb) = Verb::ALL.into_iter().find(|v| v.name() == name) else {
         let args = hypercall(cursor, name, at, &|| {
@@ -87,11 +92,11 @@ pub fn step(cursor: &mut Cursor<'_>, machine: &Machine) -> Result<Step, TextErro
             let last = u64::from(machine.cpus) - 1;
             args[0] = cursor.number("a host CPU of the machine", 0..=last)? as u32;
         }
-        Verb::GuestPa => args[0] = cursor.u32(VADDR)?,
+        Verb::GuestPa | Verb::TryGuestPa => args[0] = cursor.u32(VADDR)?,
         Verb::Unmap | Verb::Protect | Verb::Unprotect | Verb::Share => {
             args[0] = page(cursor, machine)?;
         }
-        Verb::Destroy => {}
+        Verb::Destroy | Verb::Expect => {}
         Verb::BootData => {
             args[0] = cursor.u32("lguest_data's guest-physical address")?;
             cursor.need_key("kernel")?;

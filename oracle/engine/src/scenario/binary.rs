@@ -63,7 +63,8 @@ const MACHINE_LAYOUT: &Layout = &[
         "mem_base: expected a page-aligned address, not 0, with guest memory below 0xc0000000",
     ),
     (24, "tsc_khz"),
-    (28, "reserved bytes of the machine: expected 0"),
+    (28, "first slot: expected 0 (none) or 1 to 4"),
+    (29, "reserved bytes of the machine: expected 0"),
     (32, "seed"),
     (40, "finding id: expected A-Z a-z 0-9 _ and then zeros"),
     (55, "reserved bytes of the machine: expected 0"),
@@ -89,7 +90,7 @@ const PAGE_LAYOUT: &Layout = &[
 ];
 
 const STEP_LAYOUT: &Layout = &[
-    (0, "verb: expected 1 to 15"),
+    (0, "verb: expected 1 to 17"),
     (1, "guest number: expected 0"),
     (2, "step flags: expected bit 0 (fail_message) at most"),
     (3, "draw: expected 0 (none) or 1 to 4"),
@@ -190,7 +191,7 @@ impl<'a> Scenario<'a> {
             destroyed = step.verb == Verb::Destroy;
             (rest, at) = (tail, at + STEP_LEN);
             if at - HEADER_LEN - MACHINE_LEN - pages.len() > MAX_STEPS * STEP_LEN {
-                let what = "too many steps: expected at most 1000000";
+                let what = "too many steps: expected at most 4000000";
                 return Err(BinaryError {
                     offset: at - STEP_LEN,
                     what,

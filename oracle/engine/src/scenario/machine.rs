@@ -72,6 +72,8 @@ pub struct Machine {
     pub tables: u16,
     /// Seed of the draws and of [`Reuse::Seeded`].
     pub seed: u64,
+    /// The slot that `init_guest_pagetable` draws, 0 to 3; without it the seed decides.
+    pub first_slot: Option<u8>,
     /// Reserved, 0.
     pub guest: u8,
     /// What must come of the scenario.
@@ -93,6 +95,7 @@ impl Machine {
         reuse: Reuse::Lowest,
         tables: MAX_TABLES,
         seed: 0,
+        first_slot: None,
         guest: 0,
         expect: Expect::Agree,
     };
@@ -155,6 +158,7 @@ impl Machine {
             1,
             MAX_TABLES.into(),
         ) as u16;
+        self.first_slot = self.first_slot.map(|slot| slot % 4);
         self.guest = 0;
         self.expect = self.expect.reduce();
         self
@@ -199,6 +203,7 @@ impl Machine {
         page("switcher", self.switcher, self.most_switcher())?;
         page("mem_base", self.mem_base, self.most_mem_base())?;
         num("tables", self.tables.into(), 1, MAX_TABLES.into())?;
+        num("first_slot", self.first_slot.unwrap_or(0).into(), 0, 3)?;
         num("guest", self.guest.into(), 0, 0)?;
         num(
             "expect",

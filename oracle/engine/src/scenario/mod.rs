@@ -12,6 +12,7 @@ pub mod machine;
 mod page;
 mod quals;
 mod record;
+pub mod recorded;
 pub mod step;
 
 pub use binary::{BinaryError, Scenario};
@@ -22,12 +23,13 @@ pub use machine::{
 pub use page::{Mapping, PageRecord};
 pub use quals::{During, Event, Quals};
 pub use record::encode_header;
+pub use recorded::{Check, Recorded};
 pub use step::{HYPERCALLS, Step, Verb, hypercall_name};
 
 /// The most page records that a scenario may have.
 pub const MAX_PAGE_RECORDS: usize = 256;
 /// The most steps that a scenario may have.
-pub const MAX_STEPS: usize = 1_000_000;
+pub const MAX_STEPS: usize = 4_000_000;
 
 /// A page record or a step whose value is out of range for its machine, or not canonical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

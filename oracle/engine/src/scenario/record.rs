@@ -34,6 +34,7 @@ impl Machine {
         put(&mut b, 16, &self.switcher.to_le_bytes());
         put(&mut b, 20, &self.mem_base.to_le_bytes());
         put(&mut b, 24, &self.tsc_khz.to_le_bytes());
+        b[28] = self.first_slot.map_or(0, |slot| slot.saturating_add(1));
         put(&mut b, 32, &self.seed.to_le_bytes());
         if let Expect::Finding(id) = &self.expect {
             b[5] = 1;
@@ -62,6 +63,7 @@ impl Machine {
             reuse: ORDERS[usize::from(b[1]) % 3],
             tables: le16(b, 6),
             seed: le64(b, 32),
+            first_slot: (b[28] % 5).checked_sub(1),
             guest: 0,
             expect: if b[5] % 2 == 1 {
                 Expect::Finding(id)
@@ -142,13 +144,14 @@ impl Step {
     /// The step of any record; always valid on this (valid) machine.
     ///
     /// Only the exact number of destroy is a destroy: were its share of all bytes the same as that
-    /// of the other verbs, random bytes would hardly ever make a long scenario.
+    /// of the other verbs, random bytes would hardly ever make a long scenario. So it is with the
+    /// verbs that came later, which leaves all other bytes the meaning that they had before.
     #[must_use]
     pub fn decode(b: &[u8; STEP_LEN], machine: &Machine) -> Step {
         let number = usize::from(b[0]);
         let verb = match Verb::ALL.get(number.wrapping_sub(1)) {
             Some(verb) => *verb,
-            None => match Verb::ALL[number % Verb::ALL.len()] {
+            None => match Verb::ALL[number % MODULUS] {
                 Verb::Destroy => Verb::Hypercall,
                 verb => verb,
             },
@@ -183,6 +186,9 @@ impl Step {
         Step { verb, args, quals }.reduce(machine)
     }
 }
+
+/// Verbs that a number which is no verb's can fall on.
+const MODULUS: usize = Verb::BootData as usize;
 
 fn put(b: &mut [u8], at: usize, bytes: &[u8]) {
     b[at..at + bytes.len()].copy_from_slice(bytes);

@@ -2,7 +2,7 @@
 //! The steps of a scenario: verbs with their arguments.
 
 use super::quals::{cut, page, width};
-use super::{Machine, Quals, RecordError, fit};
+use super::{Machine, Quals, RecordError, Recorded, fit};
 
 /// Bit of an access's flags: it writes.
 pub const ACCESS_WRITE: u32 = 1;
@@ -50,11 +50,15 @@ pub enum Verb {
     Destroy = 14,
     /// The guest prepares its `lguest_data`: guest-physical address, kernel address.
     BootData = 15,
+    /// `__guest_pa`, which kills nobody: guest-virtual address.
+    TryGuestPa = 16,
+    /// What the step before did on another host, as [`Recorded`]; nothing is done.
+    Expect = 17,
 }
 
 impl Verb {
     /// All verbs in order of their numbers, which start at 1.
-    pub const ALL: [Verb; 15] = [
+    pub const ALL: [Verb; 17] = [
         Verb::Hypercall,
         Verb::Async,
         Verb::DemandPage,
@@ -70,6 +74,8 @@ impl Verb {
         Verb::Share,
         Verb::Destroy,
         Verb::BootData,
+        Verb::TryGuestPa,
+        Verb::Expect,
     ];
 
     /// The verb's name in the text form.
@@ -91,6 +97,8 @@ impl Verb {
             Verb::Share => "share",
             Verb::Destroy => "destroy",
             Verb::BootData => "boot_data",
+            Verb::TryGuestPa => "try_guest_pa",
+            Verb::Expect => "=",
         }
     }
 }
@@ -181,17 +189,23 @@ impl Step {
                 0,
                 0,
             ],
-            Verb::GuestPa => [a, 0, 0, 0, 0],
+            Verb::GuestPa | Verb::TryGuestPa => [a, 0, 0, 0, 0],
             Verb::Unmap | Verb::Protect | Verb::Unprotect | Verb::Share => {
                 [page(a, machine), 0, 0, 0, 0]
             }
             Verb::Destroy => [0; 5],
             Verb::BootData => [a, b, 0, 0, 0],
+            Verb::Expect => Recorded::of(self.args).args(),
+        };
+        let quals = match self.verb {
+            // Nothing befalls a step that does nothing.
+            Verb::Expect => Quals::NONE,
+            _ => self.quals.reduce(machine),
         };
         Step {
             verb: self.verb,
             args,
-            quals: self.quals.reduce(machine),
+            quals,
         }
     }
 
@@ -210,11 +224,18 @@ impl Step {
                 Verb::Unmap | Verb::Protect | Verb::Unprotect | Verb::Share => {
                     "a guest page that has memory (below pages and 16384)"
                 }
+                Verb::Expect => "a recorded result in its canonical form",
                 _ => "0 for every argument that the verb does not use",
             };
             return Err(RecordError {
                 field: self.verb.name(),
                 expected,
+            });
+        }
+        if self.verb == Verb::Expect && right.quals != self.quals {
+            return Err(RecordError {
+                field: self.verb.name(),
+                expected: "no qualifiers",
             });
         }
         if right.quals.draw != self.quals.draw {

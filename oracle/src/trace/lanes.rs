@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The sides that a trace is replayed on: both in lockstep, or one alone.
+
+use lguest_engine::{
+    Care, Difference, Left, Machine, Machinery, Outcome, PageRecord, PagingMode, Pair, PortSide,
+    Runner, Side, Step, left,
+};
+use lguest_shadow::{Faithful, HostBug, NoPae, Pae};
+use similar::TextDiff;
+
+use super::traced::{Observed, Traced};
+use crate::original::OriginalSide;
+use crate::report::side_text;
+use crate::rig::{Hosts, Subject};
+use crate::sim::SimHost;
+
+/// Recorded sides that take the same steps.
+pub trait Lanes {
+    /// Begins a scenario.
+    ///
+    /// # Errors
+    /// The sides differ.
+    fn start(
+        &mut self,
+        machine: &Machine,
+        pages: &[PageRecord],
+    ) -> Result<Result<i32, HostBug>, Difference>;
+    /// One step.
+    ///
+    /// # Errors
+    /// The sides differ.
+    fn step(&mut self, step: &Step) -> Result<Outcome, Difference>;
+    /// Compares all that is held, now.
+    ///
+    /// # Errors
+    /// The sides differ.
+    fn settle(&mut self) -> Result<(), Difference>;
+    /// Each side by its name.
+    fn each(&mut self, to: &mut dyn FnMut(&'static str, &mut dyn Observed));
+    /// What the first side's host is left with.
+    fn left(&self) -> Left;
+    /// References that finding C23 explains, if the port is among the sides.
+    fn orphaned(&self) -> i64;
+    /// The step would enter the code under test, on a guest that lives.
+    fn enters(&self, step: &Step) -> bool;
+    /// No further step has an effect.
+    fn over(&self) -> bool;
+    /// The guest is dead.
+    fn dead(&self) -> bool;
+    /// How the sides differ, for a person.
+    fn describe(&self, difference: &Difference) -> String;
+}
+
+/// Original and port.
+pub struct Two<A: Side<Host = SimHost>, B: Side<Host = SimHost>> {
+    /// The sides.
+    pub pair: Pair<Traced<A>, Traced<B>>,
+    care: Care,
+}
+
+impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Two<A, B> {
+    /// The two of them, the one whose word counts first.
+    pub fn new(a: A, b: B, care: Care) -> Self {
+        Two {
+            pair: Pair::new(Traced::new(a), Traced::new(b)),
+            care,
+        }
+    }
+}
+
+impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Lanes for Two<A, B> {
+    fn start(
+        &mut self,
+        machine: &Machine,
+        pages: &[PageRecord],
+    ) -> Result<Result<i32, HostBug>, Difference> {
+        self.pair.start(machine, pages.iter().copied(), self.care)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
+        self.pair.step(step)
+    }
+
+    fn settle(&mut self) -> Result<(), Difference> {
+        self.pair.everything()
+    }
+
+    fn each(&mut self, to: &mut dyn FnMut(&'static str, &mut dyn Observed)) {
+        to("original", &mut self.pair.a.side);
+        to("port", &mut self.pair.b.side);
+    }
+
+    fn left(&self) -> Left {
+        left(self.pair.a.side.host())
+    }
+
+    fn orphaned(&self) -> i64 {
+        self.pair.b.side.host().orphaned()
+    }
+
+    fn enters(&self, step: &Step) -> bool {
+        self.pair.a.enters(step)
+    }
+
+    fn over(&self) -> bool {
+        self.pair.a.over()
+    }
+
+    fn dead(&self) -> bool {
+        self.pair.a.side.dead() != 0
+    }
+
+    fn describe(&self, difference: &Difference) -> String {
+        let outcomes = match *difference {
+            Difference::Outcome(a, b) => [Some(a), Some(b)],
+            _ => [None, None],
+        };
+        let a = side_text(&self.pair.a.side, outcomes[0], &[]);
+        let b = side_text(&self.pair.b.side, outcomes[1], &[]);
+        let diff = TextDiff::from_lines(&a, &b);
+        let shown = diff
+            .unified_diff()
+            .context_radius(2)
+            .header("original", "port")
+            .to_string();
+        format!("{difference:?}\n{shown}")
+    }
+}
+
+/// One side alone.
+pub struct One<A: Side<Host = SimHost>> {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// The side.
+    pub runner: Runner<Traced<A>>,
+}
+
+impl<A: Side<Host = SimHost>> One<A> {
+    /// This side, by this name.
+    pub fn new(name: &'static str, side: A) -> Self {
+        One {
+            name,
+            runner: Runner::new(Traced::new(side)),
+        }
+    }
+}
+
+impl<A: Side<Host = SimHost>> Lanes for One<A> {
+    fn start(
+        &mut self,
+        machine: &Machine,
+        pages: &[PageRecord],
+    ) -> Result<Result<i32, HostBug>, Difference> {
+        Ok(self.runner.start(machine, &mut pages.iter().copied()))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
+        Ok(self.runner.step(step))
+    }
+
+    fn settle(&mut self) -> Result<(), Difference> {
+        Ok(())
+    }
+
+    fn each(&mut self, to: &mut dyn FnMut(&'static str, &mut dyn Observed)) {
+        to(self.name, &mut self.runner.side);
+    }
+
+    fn left(&self) -> Left {
+        left(self.runner.side.host())
+    }
+
+    fn orphaned(&self) -> i64 {
+        self.runner.side.host().orphaned()
+    }
+
+    fn enters(&self, step: &Step) -> bool {
+        self.runner.enters(step)
+    }
+
+    fn over(&self) -> bool {
+        self.runner.over()
+    }
+
+    fn dead(&self) -> bool {
+        self.runner.side.dead() != 0
+    }
+
+    fn describe(&self, difference: &Difference) -> String {
+        format!("{difference:?}")
+    }
+}
+
+/// The recorded sides for a subject in one mode; nothing if it needs an original and none is built in.
+pub fn lanes(
+    hosts: &Hosts,
+    subject: Subject,
+    mode: PagingMode,
+    care: Care,
+) -> Option<Box<dyn Lanes + '_>> {
+    let pae = mode == PagingMode::Pae;
+    let original = || OriginalSide::new(&hosts.original, pae);
+    let port = &hosts.port;
+    Some(match (subject, pae) {
+        (Subject::Original, _) => Box::new(One::new("original", original()?)),
+        (Subject::Faithful, true) => {
+            Box::new(One::new("port", PortSide::<Pae, _, _>::new(port, Faithful)))
+        }
+        (Subject::Faithful, false) => Box::new(One::new(
+            "port",
+            PortSide::<NoPae, _, _>::new(port, Faithful),
+        )),
+        (_, true) => Box::new(Two::new(
+            original()?,
+            PortSide::<Pae, _, _>::new(port, Faithful),
+            care,
+        )),
+        (_, false) => Box::new(Two::new(
+            original()?,
+            PortSide::<NoPae, _, _>::new(port, Faithful),
+            care,
+        )),
+    })
+}
