@@ -134,9 +134,10 @@ impl SimHost {
         self.orphaned.set(0);
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
-        // `init_guest_pagetable` is no step, but it draws.
+        // `init_guest_pagetable` is no step, but it draws and allocates.
         self.plan_quals(&Quals {
             draw: machine.first_slot,
+            fail_alloc: machine.fail_start,
             ..Quals::NONE
         });
         self.drawer.set(START);

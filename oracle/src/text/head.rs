@@ -7,7 +7,7 @@ use lguest_engine::scenario::machine::{MAX_CPUS, MAX_TABLES};
 use lguest_engine::{Expect, Machine, Mapping, PageRecord, PagingMode, Reuse};
 
 /// The names of the machine's fields in their canonical order.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "mode",
     "pages",
     "device_pages",
@@ -21,6 +21,7 @@ const FIELDS: [&str; 13] = [
     "tables",
     "seed",
     "first_slot",
+    "fail_start",
 ];
 
 /// Paging modes by name.
@@ -74,7 +75,8 @@ pub fn machine(cursor: &mut Cursor<'_>, start: usize) -> Result<Machine, TextErr
             "reuse" => m.reuse = cursor.one_of(&ORDERS)?,
             "tables" => m.tables = cursor.number("table frames", 1..=MAX_TABLES.into())? as u16,
             "seed" => m.seed = cursor.number("a seed", 0..=u64::MAX)?,
-            _ => m.first_slot = Some(cursor.number("a slot", 0..=3)? as u8),
+            "first_slot" => m.first_slot = Some(cursor.number("a slot", 0..=3)? as u8),
+            _ => m.fail_start = cursor.number("an allocation", 0..=255)? as u8,
         }
     }
     machine.check().map_err(|e| {

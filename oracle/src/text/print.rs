@@ -100,6 +100,7 @@ fn push_machine(out: &mut String, m: &Machine) {
     field(m.seed != D.seed, "seed", &format_args!("{:#x}", m.seed));
     let first = m.first_slot.unwrap_or(0);
     field(m.first_slot.is_some(), "first_slot", &first);
+    field(m.fail_start != 0, "fail_start", &m.fail_start);
 }
 
 fn push_page(out: &mut String, page: &PageRecord) {

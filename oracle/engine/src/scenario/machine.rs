@@ -74,6 +74,8 @@ pub struct Machine {
     pub seed: u64,
     /// The slot that `init_guest_pagetable` draws, 0 to 3; without it the seed decides.
     pub first_slot: Option<u8>,
+    /// The allocation of `init_guest_pagetable` that fails, counted from 1; 0 is none.
+    pub fail_start: u8,
     /// Reserved, 0.
     pub guest: u8,
     /// What must come of the scenario.
@@ -96,6 +98,7 @@ impl Machine {
         tables: MAX_TABLES,
         seed: 0,
         first_slot: None,
+        fail_start: 0,
         guest: 0,
         expect: Expect::Agree,
     };

@@ -35,6 +35,7 @@ impl Machine {
         put(&mut b, 20, &self.mem_base.to_le_bytes());
         put(&mut b, 24, &self.tsc_khz.to_le_bytes());
         b[28] = self.first_slot.map_or(0, |slot| slot.saturating_add(1));
+        b[29] = self.fail_start;
         put(&mut b, 32, &self.seed.to_le_bytes());
         if let Expect::Finding(id) = &self.expect {
             b[5] = 1;
@@ -64,6 +65,7 @@ impl Machine {
             tables: le16(b, 6),
             seed: le64(b, 32),
             first_slot: (b[28] % 5).checked_sub(1),
+            fail_start: b[29],
             guest: 0,
             expect: if b[5] % 2 == 1 {
                 Expect::Finding(id)
