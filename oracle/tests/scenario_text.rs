@@ -79,6 +79,16 @@ fn word_soup() -> impl Strategy<Value = String> {
         })
 }
 
+/// The line with other blanks, but for those of a message, which are part of it.
+fn spread(line: &str, blank: &str) -> String {
+    let parts = line.split('"').enumerate();
+    let parts = parts.map(|(i, part)| match i % 2 {
+        0 => part.replace(' ', blank),
+        _ => format!("\"{part}\""),
+    });
+    parts.collect()
+}
+
 /// A text as a person might have left it: comments, blank lines, odd blanks.
 fn untidy(text: String) -> impl Strategy<Value = String> {
     let before = select(vec![
@@ -107,7 +117,7 @@ fn untidy(text: String) -> impl Strategy<Value = String> {
             .lines()
             .zip(odd)
             .map(|(line, (before, indent, blank, after))| {
-                format!("{before}{indent}{}{after}\n", line.replace(' ', blank))
+                format!("{before}{indent}{}{after}\n", spread(line, blank))
             });
         lines.collect()
     })

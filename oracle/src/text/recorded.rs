@@ -107,7 +107,8 @@ pub fn push(out: &mut String, recorded: &Recorded) {
 pub fn push_text(out: &mut String, bytes: &[u8]) {
     for byte in bytes {
         match byte {
-            b'"' | b'\\' | ..0x20 | 0x7f.. => {
+            // A `#` would look like a comment.
+            b'"' | b'#' | b'\\' | ..0x20 | 0x7f.. => {
                 let _ = write!(out, "\\x{byte:02x}");
             }
             _ => out.push(char::from(*byte)),
