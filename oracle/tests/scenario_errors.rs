@@ -101,8 +101,8 @@ fn a_bad_machine() {
     assert_eq!(
         machine("cpu=2"),
         "9: unknown field `cpu` of the machine; expected `mode`, `pages`, `device_pages`, `cpus`, \
-         `switcher`, `mem_base`, `nx`, `global`, `tsc_khz`, `reuse`, `tables`, `seed` or \
-         `first_slot`"
+         `switcher`, `mem_base`, `nx`, `global`, `tsc_khz`, `reuse`, `tables`, `seed`, \
+         `first_slot` or `fail_start`"
     );
     assert_eq!(
         machine("cpus=2 nx=on cpus=2"),

@@ -70,6 +70,7 @@ prop_compose! {
         reuse in select(&[Reuse::Lowest, Reuse::Fifo, Reuse::Seeded]),
         tables in prop_oneof![0..4u16, 2040..2060u16, any::<u16>()],
         (seed, first_slot) in (any::<u64>(), proptest::option::weighted(0.3, 0..6u8)),
+        fail_start in prop_oneof![0..4u8, any::<u8>()],
         guest in prop_oneof![9 => Just(0), 1 => any::<u8>()],
         expect in expect(),
         keep in any::<u16>(),
@@ -91,6 +92,7 @@ prop_compose! {
             tables: if pick(6) { tables } else { d.tables },
             seed: if pick(7) { seed } else { d.seed },
             first_slot,
+            fail_start,
             guest: if pick(8) { guest } else { d.guest },
             expect: if pick(9) { expect } else { d.expect },
         }
