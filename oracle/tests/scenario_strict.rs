@@ -86,7 +86,7 @@ fn the_strict_reader_names_the_field() {
         (m + 16, 1, m + 16, "switcher"),
         (m + 23, 0xc0, m + 20, "mem_base"),
         (m + 28, 5, m + 28, "first slot"),
-        (m + 29, 1, m + 29, "reserved"),
+        (m + 30, 1, m + 30, "reserved"),
         (m + 41, b' ', m + 40, "finding id"),
         (m + 43, b'x', m + 40, "finding id"),
         (m + 55, 1, m + 55, "reserved"),
