@@ -16,6 +16,7 @@ pub mod report;
 pub mod rig;
 pub mod scenario_buf;
 pub mod sim;
+pub mod tally;
 pub mod text;
 pub mod trace;
 pub mod verify;

@@ -279,6 +279,9 @@ pub fn main() -> Exit {
         }
     };
     let interrupted = interrupts();
+    if lguest_c_reference::reference().is_none() {
+        eprintln!("lgdiff: {}", reference::MISSING);
+    }
     match command.verb.unwrap_or(Verb::Check(CheckArgs {
         seconds: 10.0,
         ..CheckArgs::default()

@@ -24,10 +24,7 @@ pub fn reference() -> Exit {
             }
             Exit::Agree
         }
-        None => {
-            println!("{MISSING}");
-            Exit::Nothing
-        }
+        None => Exit::Nothing,
     }
 }
 
@@ -35,7 +32,7 @@ pub fn reference() -> Exit {
 pub const MISSING: &str = "no original: this program was built without page_tables.c, so nothing can be compared. \
 Put the file of Linux v4.4 where the README says, or let the build fetch it, and build again.";
 
-/// Prints the line on stderr; whether there is an original.
+/// Says on stderr which original runs; false if there is none, which `main` has said already.
 pub fn announce() -> bool {
     match lguest_c_reference::reference() {
         Some(reference) => {
@@ -47,10 +44,7 @@ pub fn announce() -> bool {
             );
             true
         }
-        None => {
-            eprintln!("lgdiff: {MISSING}");
-            false
-        }
+        None => false,
     }
 }
 
