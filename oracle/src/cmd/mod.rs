@@ -118,7 +118,7 @@ struct CampaignArgs {
     /// Threads; one for each CPU if not given
     #[arg(short = 'j', long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// boot, chaos or mixed; all in turn if not given
+    /// boot, chaos, mixed or trace; the first three in turn if not given
     #[arg(long, value_name = "NAME", value_parser = profile)]
     profile: Option<Profile>,
     /// What runs: both and compared, or one alone
@@ -165,7 +165,7 @@ struct GenArgs {
     /// Number of the scenario
     #[arg(long, value_name = "I")]
     index: u64,
-    /// boot, chaos or mixed; the one that a campaign with all profiles gives this number if not given
+    /// boot, chaos, mixed or trace; the one that a campaign with all profiles gives this number if not given
     #[arg(long, value_name = "NAME", value_parser = profile)]
     profile: Option<Profile>,
     /// Paging mode
@@ -232,13 +232,13 @@ struct ExportArgs {
 }
 
 fn profile(text: &str) -> Result<Profile, String> {
-    Profile::ALL
+    Profile::NAMED
         .into_iter()
         .find(|profile| profile.name() == text)
         .ok_or_else(|| {
             format!(
                 "expected one of {}",
-                Profile::ALL.map(Profile::name).join(", ")
+                Profile::NAMED.map(Profile::name).join(", ")
             )
         })
 }

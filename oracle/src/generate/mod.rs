@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Generators of scenarios: a guest kernel that starts and works, a hostile guest, and one that is both.
+//! Generators of scenarios: a guest kernel that starts and works, a hostile guest, one that is both, and stretches of
+//! what real guests did.
 //!
 //! A generator looks at the world while it chooses and then writes concrete numbers, so that what it made stands
 //! by itself. Scenario `index` is a function of seed, profile, index, mode and of what the world does alone.
@@ -15,6 +16,7 @@ mod mixed;
 mod paging;
 mod profile;
 mod quals;
+mod real;
 mod rng;
 mod values;
 mod view;
@@ -29,6 +31,7 @@ use context::Context;
 use mixed::Spice;
 use paging::Paging;
 use quals::Plan;
+use real::Stretch;
 use rng::Rng;
 use view::View;
 
@@ -57,6 +60,7 @@ pub struct Generator {
     kernel: Kernel,
     chaos: Chaos,
     spice: Spice,
+    stretch: Stretch,
     stage: Stage,
     /// Steps until the end, about.
     length: u32,
@@ -80,6 +84,7 @@ impl Generator {
             kernel: Kernel::default(),
             chaos: Chaos::default(),
             spice: Spice::default(),
+            stretch: Stretch::default(),
             stage: Stage::Start,
             length: 0,
             stillborn: false,
@@ -106,13 +111,19 @@ impl Generator {
             pae: mode == PagingMode::Pae,
         };
         self.profile = profile;
-        self.machine = machine::draw(&mut ctx.rng, profile, mode, &mut self.pages);
+        self.machine = if profile == Profile::Trace {
+            self.pages.clear();
+            real::machine(&mut ctx.rng, mode)
+        } else {
+            machine::draw(&mut ctx.rng, profile, mode, &mut self.pages)
+        };
         ctx.machine = self.machine;
         ctx.launcher.reset(&self.machine, &self.pages);
         let (failing, stillborn, doomed) = match profile {
             Profile::Boot => (2, 2, 4),
             Profile::Chaos => (0, 7, 35),
             Profile::Mixed => (15, 6, 30),
+            Profile::Trace => (0, 0, 0),
         };
         ctx.plan = Plan::draw(&mut ctx.rng, failing);
         self.stillborn = ctx.rng.percent(stillborn);
@@ -123,6 +134,8 @@ impl Generator {
             Profile::Boot => ctx.rng.range(150, 1000),
             Profile::Chaos => ctx.rng.range(20, 300),
             Profile::Mixed => ctx.rng.range(200, 1500),
+            // As long as its stretch.
+            Profile::Trace => u32::MAX,
         };
         self.stage = Stage::Start;
         self.spice = Spice::default();
@@ -131,6 +144,9 @@ impl Generator {
         }
         if profile == Profile::Mixed {
             self.spice = Spice::draw(ctx);
+        }
+        if profile == Profile::Trace {
+            self.stretch.draw(ctx, &mut self.chaos);
         }
     }
 
@@ -149,6 +165,8 @@ impl Generator {
                 self.stage = Stage::Life;
                 if self.profile == Profile::Chaos {
                     self.chaos.prologue(ctx);
+                } else if self.profile == Profile::Trace {
+                    self.stretch.prologue(ctx);
                 } else {
                     self.kernel.lay_out(ctx);
                     self.kernel.start(ctx);
@@ -163,7 +181,11 @@ impl Generator {
                 self.stage = Stage::End(if self.doomed { ctx.rng.below(4) } else { 0 });
             }
             Stage::Life => {
-                if self.profile == Profile::Chaos {
+                if self.profile == Profile::Trace {
+                    if !self.stretch.act(ctx, &mut self.chaos, world) {
+                        self.stage = Stage::End(ctx.rng.below(3));
+                    }
+                } else if self.profile == Profile::Chaos {
                     self.chaos.step(ctx, world);
                 } else {
                     self.kernel.act(ctx, world);

@@ -13,11 +13,21 @@ pub enum Profile {
     Chaos,
     /// A guest kernel with hostile steps among its own.
     Mixed,
+    /// Stretches of real guests' boots, cut, spliced and perturbed.
+    Trace,
 }
 
 impl Profile {
-    /// All of them.
+    /// Those that are made from nothing, and that take turns in a campaign.
     pub const ALL: [Profile; 3] = [Profile::Boot, Profile::Chaos, Profile::Mixed];
+
+    /// All that have a name.
+    pub const NAMED: [Profile; 4] = [
+        Profile::Boot,
+        Profile::Chaos,
+        Profile::Mixed,
+        Profile::Trace,
+    ];
 
     /// Its name on the command line.
     #[must_use]
@@ -26,6 +36,7 @@ impl Profile {
             Profile::Boot => "boot",
             Profile::Chaos => "chaos",
             Profile::Mixed => "mixed",
+            Profile::Trace => "trace",
         }
     }
 }
@@ -42,7 +53,7 @@ pub struct UnknownProfile;
 
 impl fmt::Display for UnknownProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown profile; expected boot, chaos or mixed")
+        f.write_str("unknown profile; expected boot, chaos, mixed or trace")
     }
 }
 
@@ -52,7 +63,7 @@ impl FromStr for Profile {
     type Err = UnknownProfile;
 
     fn from_str(name: &str) -> Result<Self, UnknownProfile> {
-        Profile::ALL
+        Profile::NAMED
             .into_iter()
             .find(|profile| profile.name() == name)
             .ok_or(UnknownProfile)

@@ -23,7 +23,7 @@ const CRASH: &str = "CRASH:";
 
 impl Import {
     /// Bytes of an entry.
-    fn entry(&self) -> u32 {
+    pub(super) fn entry(&self) -> u32 {
         match self.machine.mode {
             lguest_engine::PagingMode::Pae => 8,
             _ => 4,

@@ -88,6 +88,12 @@ impl Import {
         Ok(import)
     }
 
+    /// What guest memory holds as an entry of a table, as far as the trace has told it.
+    #[must_use]
+    pub fn guest_entry(&self, at: u32) -> u64 {
+        self.memory.load(at, self.entry())
+    }
+
     /// Notes that the trace ends before the guest does, once.
     fn end(&mut self) {
         if !std::mem::replace(&mut self.ended, true) {

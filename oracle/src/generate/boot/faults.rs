@@ -62,7 +62,7 @@ impl Kernel {
     /// A new page is put under an address of the current process.
     fn install(&mut self, ctx: &mut Context, at: (usize, usize, usize), mapped: Mapped) {
         let (process, region, i) = at;
-        for _ in 0..ctx.rng.pick(&[0, 1, 1, 2]) {
+        for _ in 0..ctx.rng.pick(&[0, 0, 1, 1]) {
             let (pgd, vaddr) = (self.processes[process].pgd, self.vaddr(region, i));
             ctx.set_pte(pgd, vaddr, 0);
         }

@@ -91,9 +91,9 @@ enum Act {
 
 const ACTS: [(Act, u16); 22] = [
     (Act::Touch, 60),
-    (Act::NewPage, 30),
+    (Act::NewPage, 36),
     (Act::CopyOnWrite, 24),
-    (Act::FilePage, 10),
+    (Act::FilePage, 16),
     (Act::Fork, 5),
     (Act::Exit, 4),
     (Act::Switch, 14),
@@ -103,7 +103,7 @@ const ACTS: [(Act, u16); 22] = [
     (Act::KernelTouch, 30),
     (Act::Vmalloc, 5),
     (Act::IoMemory, 5),
-    (Act::GuestPa, 14),
+    (Act::GuestPa, 24),
     (Act::Misc, 6),
     (Act::Async, 6),
     (Act::Move, 6),

@@ -115,7 +115,8 @@ impl Kernel {
             }
             self.memory.get(page);
             self.processes[child].regions[region].pages[i] = Mapped { page, kind };
-            self.tell(ctx, child, region, i, pte & !A);
+            let used = if ctx.rng.one_in(2) { A } else { 0 };
+            self.tell(ctx, child, region, i, pte & !A | used);
         }
     }
 
@@ -222,12 +223,10 @@ impl Kernel {
                 .rng
                 .pick(&[P | US | A | D, P | US | A | D, P | US | A, P | US | D]),
             // The launcher may have a file mapped read-only: no D, which asks for a pin for writing.
-            _ => ctx.rng.pick(&[
-                P | US | A | SPECIAL,
-                P | US | A | SPECIAL,
-                P | US | A,
-                P | US,
-            ]),
+            _ if ctx.rng.one_in(16) => P | US,
+            _ => ctx
+                .rng
+                .pick(&[P | US | A | SPECIAL, P | US | A | SPECIAL, P | US | A]),
         };
         flags | nx
     }
