@@ -3,7 +3,7 @@
 
 use core::cell::Cell;
 
-use lguest_shadow::HostBug;
+use lguest_shadow::{HostBug, PIN_LIMIT};
 
 use crate::cpu;
 use crate::run::{Outcome, Runner, calls};
@@ -208,7 +208,7 @@ impl<A: Side, B: Side> Pair<A, B> {
     #[inline(never)]
     fn stack(&self) -> Result<(), Difference> {
         let state = self.a.side.state();
-        for i in 0..state.stack_pages.min(4) {
+        for i in 0..state.stack_pages.min(PIN_LIMIT) {
             self.leaf(state.esp1.wrapping_sub(1).wrapping_sub(i << 12))?;
         }
         Ok(())
