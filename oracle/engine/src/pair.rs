@@ -271,7 +271,10 @@ impl<A: Side, B: Side> Pair<A, B> {
         }
         i = 0;
         while let Some((pfn, blocks)) = host_b.dirty(i) {
-            self.memory(pfn, blocks)?;
+            // Sides that agree wrote the same blocks, and those were looked at above.
+            if host_a.dirty(i) != Some((pfn, blocks)) {
+                self.memory(pfn, blocks)?;
+            }
             i += 1;
         }
         host_a.settle_dirty();
@@ -369,5 +372,12 @@ fn differs(a: &[Cell<u32>], b: &[Cell<u32>]) -> Option<usize> {
     if sum == 0 {
         return None;
     }
+    which_differs(a, b)
+}
+
+/// Apart from [`differs`], which would else keep every word it loaded for this.
+#[cold]
+#[inline(never)]
+fn which_differs(a: &[Cell<u32>], b: &[Cell<u32>]) -> Option<usize> {
     a.iter().zip(b).position(|(a, b)| a.get() != b.get())
 }

@@ -10,16 +10,14 @@ impl Kernel {
     /// A page that the current process has: process, region, index.
     pub(super) fn some_page(&self, ctx: &mut Context) -> Option<(usize, usize, usize)> {
         let process = self.current?;
-        for _ in 0..4 {
-            let dice = ctx.rng.word();
-            // A product, not a remainder: a division costs more than the rest of the choice.
-            let region = ((dice & 0xff) as usize * self.region_count) >> 8;
-            let i = (dice >> 8) as usize % WINDOW;
-            if self.processes[process].regions[region].pages[i].kind != Kind::None {
-                return Some((process, region, i));
-            }
-        }
-        None
+        let dice = ctx.rng.word();
+        // A product, not a remainder: a division costs more than the rest of the choice.
+        let region = ((dice & 0xff) as usize * self.region_count) >> 8;
+        let there = self.processes[process].regions[region].there;
+        let from = dice >> 8;
+        // The first page that is there, from one that the dice chose.
+        let i = there.rotate_right(from).trailing_zeros() + from;
+        (there != 0).then_some((process, region, i as usize % WINDOW))
     }
 
     /// An access that the tables allow.
@@ -67,7 +65,7 @@ impl Kernel {
             let (pgd, vaddr) = (self.processes[process].pgd, self.vaddr(region, i));
             ctx.set_pte(pgd, vaddr, 0);
         }
-        self.processes[process].regions[region].pages[i] = mapped;
+        self.processes[process].regions[region].put(i, mapped);
         let pte = u64::from(mapped.page) << 12 | Self::user_flags(ctx, mapped.kind);
         self.tell(ctx, process, region, i, pte);
         self.visit(ctx, region, i, mapped.kind);
@@ -78,10 +76,9 @@ impl Kernel {
         let process = self.current?;
         let region = ctx.rng.below(self.region_count as u32) as usize;
         let from = ctx.rng.below(WINDOW as u32) as usize;
-        let pages = &self.processes[process].regions[region].pages;
-        (from..WINDOW)
-            .find(|i| pages[*i].kind == Kind::None)
-            .map(|i| (process, region, i))
+        let there = self.processes[process].regions[region].there;
+        let i = from + (!there >> from).trailing_zeros() as usize;
+        (i < WINDOW).then_some((process, region, i))
     }
 
     /// First use of anonymous memory.

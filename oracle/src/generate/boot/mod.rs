@@ -49,7 +49,22 @@ struct Mapped {
 struct Region {
     /// Page of the lowest-level table, or 0.
     table: u16,
+    /// A bit for each page that is something.
+    there: u16,
     pages: [Mapped; WINDOW],
+}
+
+impl Region {
+    /// From now on, page `i` is this.
+    fn put(&mut self, i: usize, mapped: Mapped) {
+        self.pages[i] = mapped;
+        let bit = 1 << i;
+        if mapped.kind == Kind::None {
+            self.there &= !bit;
+        } else {
+            self.there |= bit;
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]

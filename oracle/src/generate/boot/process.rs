@@ -114,7 +114,7 @@ impl Kernel {
                 self.tell(ctx, parent, region, i, pte);
             }
             self.memory.get(page);
-            self.processes[child].regions[region].pages[i] = Mapped { page, kind };
+            self.processes[child].regions[region].put(i, Mapped { page, kind });
             let used = if ctx.rng.one_in(2) { A } else { 0 };
             self.tell(ctx, child, region, i, pte & !A | used);
         }
@@ -140,15 +140,12 @@ impl Kernel {
     pub(super) fn need_table(&mut self, ctx: &mut Context, process: usize, region: usize) -> bool {
         let paging = ctx.paging;
         let vaddr = self.regions[region];
-        let Process {
-            pgd,
-            regions,
-            middles,
-            ..
-        } = self.processes[process];
-        if regions[region].table != 0 {
+        // Borrowed: a copy of all regions would cost more than the rest.
+        let of = &self.processes[process];
+        if of.regions[region].table != 0 {
             return true;
         }
+        let (pgd, middles) = (of.pgd, of.middles);
         let top = paging.top(vaddr);
         let mut at = paging.top_at(pgd, vaddr);
         if paging.pae {

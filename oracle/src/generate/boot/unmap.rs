@@ -14,7 +14,7 @@ impl Kernel {
         if kind == Kind::None {
             return;
         }
-        self.processes[process].regions[region].pages[i] = Mapped::default();
+        self.processes[process].regions[region].put(i, Mapped::default());
         self.memory.put(page);
         self.tell(ctx, process, region, i, 0);
     }
