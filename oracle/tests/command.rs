@@ -52,14 +52,6 @@ fn refused(name: &str, scenario: &[u8], said: &str) {
     );
 }
 
-fn has_original() -> bool {
-    let there = lguest_c_reference::reference().is_some();
-    if !there {
-        eprintln!("skipped: this program was built without the original");
-    }
-    there
-}
-
 #[test]
 fn bad_scenarios_are_refused_with_their_place() {
     refused(
@@ -142,10 +134,8 @@ fn bad_usage_is_refused() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn a_folder_that_cannot_be_written_is_refused() {
-    if !has_original() {
-        return;
-    }
     let folder = folder("not-a-folder");
     let file = folder.join("file");
     fs::write(&file, b"").expect("a file in the way");
@@ -161,10 +151,8 @@ fn a_folder_that_cannot_be_written_is_refused() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn a_campaign_is_the_same_on_any_number_of_threads() {
-    if !has_original() {
-        return;
-    }
     let of = |threads: &str| {
         let folder = folder(&format!("threads-{threads}"));
         let args = [
@@ -205,10 +193,8 @@ fn a_campaign_is_the_same_on_any_number_of_threads() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn an_interrupt_ends_a_campaign_with_its_summary() {
-    if !has_original() {
-        return;
-    }
     let folder = folder("interrupt");
     let child = lgdiff()
         .args([
@@ -273,10 +259,8 @@ fn fmt_tells_and_mends() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn expectations_decide_the_exit_code() {
-    if !has_original() {
-        return;
-    }
     let folder = folder("expect");
     let file = folder.join("a.scn");
     let lockup = "machine mode=both\nboot_data 0x1000 kernel=0xc0000000\nLGUEST_INIT 0x1000\nSET_STACK 1 0x9000 1000000\n";
@@ -291,10 +275,8 @@ fn expectations_decide_the_exit_code() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn results_go_to_a_junit_file() {
-    if !has_original() {
-        return;
-    }
     let folder = folder("junit");
     let (file, junit) = (folder.join("a.scn"), folder.join("junit.xml"));
     fs::write(&file, "machine mode=both\nrun 0\n").expect("a scenario");

@@ -74,15 +74,15 @@ impl Host {
         }
     }
 
-    pub fn guest(&self, mode: PagingMode) -> Option<Original<'_, Self>> {
-        let original = Original::new(mode, self, &self.shared, &self.arena)?;
+    pub fn guest(&self, mode: PagingMode) -> Original<'_, Self> {
+        let original = Original::new(mode, self, &self.shared, &self.arena).expect("the original");
         original.reset(Config {
             pfn_limit: PAGES,
             device_limit: PAGES + DEVICE_PAGES,
             mem_base: MEM_BASE,
             regs_page: DATA_BASE << 12,
         });
-        Some(original)
+        original
     }
 
     /// The kill reason, or "".
@@ -121,14 +121,14 @@ impl Host {
     }
 
     /// A guest that has made its first call, with a kernel at 3 GiB.
-    pub fn booted(&self, mode: PagingMode) -> Option<Original<'_, Self>> {
-        let guest = self.guest(mode)?;
+    pub fn booted(&self, mode: PagingMode) -> Original<'_, Self> {
+        let guest = self.guest(mode);
         assert_eq!(guest.init_guest_pagetable(), Ok(0));
         self.write(DATA + 24, &[0xff; 64]);
         self.write_u32(DATA + 1380, KERNEL);
         assert_eq!(guest.do_hypercalls(&[call::INIT, DATA, 0, 0, 0]), Ok(()));
         assert_eq!((guest.dead(), self.reason()), (0, String::new()));
-        Some(guest)
+        guest
     }
 
     /// Maps `vaddr` in the guest's tables under `top`, through the pages that
