@@ -52,6 +52,9 @@ fn both_sides_agree_on_noise() {
                 return;
             }
             Verdict::Pass(..) | Verdict::FindingGone(_) | Verdict::Unexplained(_) => {}
+            Verdict::AsRecorded(_) | Verdict::NotAsRecorded(_) => {
+                unreachable!("noise is not recorded")
+            }
         }
     }
 }
