@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lguest_engine::Reuse;
+use lguest_engine::{Machine, PortSide, Recorder, Reuse, Side};
 use lguest_oracle::load::{find, load};
 use lguest_oracle::recording::{Recording, hold, of_original, of_port, place};
 use lguest_oracle::rig::{Hosts, modes};
+use lguest_shadow::{Faithful, NoPae};
 
 fn corpora() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora")
@@ -215,6 +216,78 @@ fn recordings_are_made_and_checked() {
         lgdiff(&["record", "--check"], &folder).status.code(),
         Some(1)
     );
+}
+
+/// Whichever judge there is, `check` says which one it was, and what is amiss.
+#[test]
+fn a_check_says_by_what_it_judged() {
+    let there = lguest_c_reference::reference().is_some();
+    let (folder, _, recording) = example("check");
+    let check = || lgdiff(&["check", "--seconds", "0.3", "--corpora"], &folder);
+    let output = check();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let verdict = match there {
+        true => "check: all agree\n",
+        false => "check: all agree with the recordings; there is no original\n",
+    };
+    assert!(said(&output).ends_with(verdict), "{}", said(&output));
+    assert_eq!(said(&output).contains("the port alone"), !there);
+    edit(&recording, "word 0x55", "word 0x54");
+    assert_eq!(check().status.code(), Some(i32::from(!there)));
+    fs::rename(&recording, folder.join("other.rec")).expect("it moves");
+    let output = check();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("other.rec: there is no such scenario"));
+}
+
+/// Longer scenarios than those of the corpora, hostile ones among them.
+#[test]
+fn generated_scenarios_give_the_same_lines_on_both_sides() {
+    let hosts = Hosts::new().expect("room for two hosts");
+    let mut compared = 0;
+    for (index, mode) in (0..24).zip(["nopae", "pae"].into_iter().cycle()) {
+        let index = index.to_string();
+        let args = ["gen", "--seed", "11", "--mode", mode, "--index"];
+        let output = lgdiff(&args, Path::new(&index));
+        let mut scenario = lguest_oracle::text::parse(&said(&output)).expect("a scenario");
+        // In their original order frames differ from those of the other one.
+        scenario.machine.reuse = Reuse::Lowest;
+        let mode = scenario.machine.mode;
+        let port = of_port(&hosts, &scenario, mode);
+        assert!(port.lines().count() > 2, "{index}: {port}");
+        if let Some(original) = of_original(&hosts, &scenario, mode) {
+            assert!(original == port, "scenario {index} of mode {mode:?}");
+            compared += 1;
+        }
+        scenario.machine.reuse = Reuse::Fifo;
+        assert!(
+            of_port(&hosts, &scenario, mode) == port,
+            "scenario {index}: numbers show"
+        );
+    }
+    println!("{compared} compared with the original");
+}
+
+/// Room that is too small is told in the line, not a silent end of the list.
+#[test]
+fn more_entries_than_there_is_room_for_are_told() {
+    use lguest_engine::record::{Entry, Held, Scratch};
+    let hosts = Hosts::new().expect("room for two hosts");
+    for (entries, full) in [(2, true), (200, false)] {
+        let mut side = PortSide::<NoPae, _, _>::new(&hosts.port, Faithful);
+        side.reset(&Machine::DEFAULT, &mut std::iter::empty());
+        let result = side.init_guest_pagetable();
+        let mut text = String::new();
+        Recorder::new(Scratch {
+            tables: &mut [0; 8],
+            entries: &mut vec![Entry::NONE; entries],
+            held: &mut [Held::NONE; 8],
+        })
+        .began(&side, &result, &mut text)
+        .expect("a String takes it");
+        assert_eq!(text.contains("too many entries"), full, "{text}");
+        assert_eq!(text.contains("+0/1023"), !full, "{text}");
+    }
 }
 
 /// Made here again, by the library alone.

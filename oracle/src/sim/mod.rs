@@ -62,7 +62,7 @@ pub struct SimHost {
     emptied_len: Cell<usize>,
     log: RefCell<Vec<Call>>,
     /// The same under the names of recordings.
-    kept: Calls,
+    kept: Box<Calls>,
 }
 
 /// What the draw of `init_guest_pagetable` depends on, beside the seed.
@@ -96,7 +96,7 @@ impl SimHost {
             emptied: [const { Cell::new(0) }; EMPTIED],
             emptied_len: Cell::new(0),
             log: RefCell::default(),
-            kept: Calls::new(),
+            kept: Box::new(Calls::new()),
         })
     }
 
