@@ -50,6 +50,9 @@ fn both_sides_agree_on_noise() {
             Verdict::Unsteady => panic!("seed {seed}: differed once and not again"),
             Verdict::NoOriginal => panic!("the original is not built in"),
             Verdict::Pass(..) | Verdict::FindingGone(_) | Verdict::Unexplained(_) => {}
+            Verdict::AsRecorded(_) | Verdict::NotAsRecorded(_) => {
+                unreachable!("noise is not recorded")
+            }
         }
     }
 }
