@@ -116,14 +116,8 @@ fn a_kind_is_kept_where_a_class_need_not_be() {
         return;
     }
     let hosts = Hosts::new().expect("room for two hosts");
-    let text = "machine mode=nopae
-expect agree
-LGUEST_INIT 0x0
-demand_page 0x0
-async SET_PTE 0x0 0x0 0x20
-HALT
-";
-    let scenario = parse(text).expect("a scenario");
+    let file = corpora("findings/c18-stack-too-large-pinned-later.scn");
+    let scenario = load(&file).expect("a scenario");
     let steps = |keep| {
         let budget = Budget::default();
         let mode = PagingMode::NoPae;
@@ -137,10 +131,10 @@ HALT
             &|_| {},
         );
         let small = small.expect("harm");
-        assert_eq!(small.class.kind, Kind::Breach);
+        assert_eq!(small.class.kind, Kind::HostBug);
         small.done.scenario.steps.len()
     };
-    assert!(steps(Keep::Breach) <= steps(Keep::Class));
+    assert!(steps(Keep::Breach) < steps(Keep::Class));
 }
 
 /// Properties that ask for more and more that hangs together.
@@ -311,7 +305,7 @@ fn the_classes_of_a_campaign_come_out_the_same_on_any_number_of_threads() {
         assert_eq!(failures, Vec::<String>::new());
         for (class, record) in &witnesses.classes {
             let minimal = record.minimal.as_ref().expect("minimized");
-            assert_eq!(minimal.whole, work.is_none(), "{class}");
+            assert!(minimal.whole || work.is_some(), "{class}");
             assert!(
                 minimal
                     .file
@@ -362,13 +356,10 @@ fn an_emitted_test_compiles_and_is_emitted_again_to_the_letter() {
 
 #[test]
 fn an_emitted_test_holds_any_text() {
-    let text = "machine mode=pae\nexpect agree\nrun 0\n= X \"a \\\"#\\\" b\"\n";
-    let scenario = match parse(text) {
-        Ok(scenario) => scenario,
-        Err(error) => panic!("{error}"),
-    };
+    let text = "machine mode=pae\nexpect agree\nrun 0\n= X \"bad \\x22 \"\n";
+    let scenario = parse(text).expect("a scenario");
     let rust = emit::rust(&scenario, "12 \"#\u{7}\n new line");
-    assert!(rust.contains("r##\""), "{rust}");
+    assert!(rust.contains("r#\"\nmachine mode=pae"), "{rust}");
     assert!(rust.contains("fn pae_12_new_line()"), "{rust}");
     assert!(!rust.contains('\u{7}'));
 }

@@ -80,6 +80,7 @@ pub fn hunt_and_minimize<A: Side, B: Side>(
         after: count(&done.scenario),
         minimal: done.minimal,
         runs: done.runs,
+        others: done.others.len(),
         elapsed: begun.elapsed(),
         scenario: done.scenario,
     };
@@ -97,6 +98,8 @@ pub struct Small {
     pub minimal: bool,
     /// Candidates that were run.
     pub runs: u64,
+    /// Other classes that were met on the way.
+    pub others: usize,
     /// Wall time.
     pub elapsed: Duration,
     /// What is left.

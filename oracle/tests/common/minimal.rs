@@ -53,7 +53,9 @@ pub fn reductions(from: &ScenarioBuf) -> Vec<ScenarioBuf> {
         all.push(candidate);
     };
     for at in 0..from.steps.len() {
-        add(&|s| drop(s.steps.remove(at)));
+        add(&|s| {
+            s.steps.remove(at);
+        });
         let step = from.steps[at];
         let q = step.quals;
         if q.fail_alloc != 0 {
@@ -133,7 +135,9 @@ pub fn reductions(from: &ScenarioBuf) -> Vec<ScenarioBuf> {
     }
     for at in 0..from.pages.len() {
         let page = from.pages[at];
-        add(&|s| drop(s.pages.remove(at)));
+        add(&|s| {
+            s.pages.remove(at);
+        });
         for n in smaller(page.first.into(), false) {
             add(&|s| s.pages[at].first = n as u32);
         }
