@@ -10,12 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lguest_engine::{Care, Left, PagingMode, Step};
+use lguest_engine::{Care, PagingMode, Step};
 
 use crate::class::{Class, Kind};
 use crate::drive::{Drive, End, Run, run};
 use crate::findings::explains;
 use crate::generate::{Generator, Profile};
+use crate::minimize::classes;
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
@@ -59,6 +60,9 @@ pub struct Report {
     /// The rig failed: what it said.
     pub failures: Vec<String>,
 }
+
+/// What a campaign that was given a time may spend on minimizing, beside a tenth of its own.
+const MINIMIZING: Duration = Duration::from_secs(5);
 
 /// What the threads share.
 struct Shared<'a> {
@@ -148,19 +152,34 @@ pub fn campaign(
             }
         }
     });
-    let witnesses = shared
+    let mut witnesses = shared
         .witnesses
         .into_inner()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut failures = shared
+        .failures
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let elapsed = begun.elapsed();
+    // A campaign with an end in time has one here too: a tenth more, and some seconds.
+    let extra = options.time.map(|_| elapsed / 10 + MINIMIZING);
+    classes::all(
+        &classes::Options::new(
+            options.subject,
+            options.threads,
+            extra.and_then(|extra| Instant::now().checked_add(extra)),
+            interrupted,
+        ),
+        &mut witnesses,
+        announce,
+        &mut |why| failures.push(why),
+    );
     Ok(Report {
         tallies,
         classes: witnesses.classes.into_iter().collect(),
-        elapsed: begun.elapsed(),
+        elapsed,
         interrupted: interrupted.load(Ordering::Relaxed),
-        failures: shared
-            .failures
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner),
+        failures,
     })
 }
 
@@ -324,8 +343,11 @@ impl Bench {
                     }
                 }
             },
-            Ok(end @ End::Breach(left, _)) if explains(end).is_none() => {
-                breach(mode, *left, scenario())
+            Ok(end @ End::Breach(..)) if explains(end).is_none() => {
+                match breach(mode, end, scenario()) {
+                    Some(found) => found,
+                    None => return,
+                }
             }
             Ok(_) => return,
         };
@@ -356,29 +378,14 @@ impl Bench {
     }
 }
 
-fn breach(mode: PagingMode, left: Left, mut scenario: ScenarioBuf) -> Divergence {
-    let what = match (left.tables, left.references) {
-        (0, _) => "references are left",
-        (_, 0) => "tables are left",
-        _ => "tables and references are left",
-    };
-    let class = Class {
-        mode: mode_name(mode),
-        kind: Kind::Breach,
-        verb: "destroy",
-        observable: what.into(),
-    };
+fn breach(mode: PagingMode, end: &End, mut scenario: ScenarioBuf) -> Option<Divergence> {
+    let class = Class::of_harm(mode_name(mode), end, scenario.steps.last())?;
     scenario.machine.mode = mode;
-    let text = format!(
-        "class {} {class}\nafter destruction: {} tables, {} references\n",
-        class.id(),
-        left.tables,
-        left.references
-    );
-    Divergence {
+    let text = format!("class {} {class}\nafter destruction: {end}\n", class.id());
+    Some(Divergence {
         step: None,
         class,
         scenario,
         text,
-    }
+    })
 }

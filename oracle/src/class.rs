@@ -4,8 +4,12 @@
 use std::fmt;
 
 use lguest_engine::scenario::hypercall_name;
-use lguest_engine::{Difference, FrameName, Level, Machinery, Outcome, Side, State, Step, Verb};
+use lguest_engine::{
+    Difference, FrameName, Left, Level, Machinery, Outcome, Side, State, Step, Verb,
+};
 
+use crate::drive::End;
+use crate::findings::{explains, harms};
 use crate::sim::Call;
 
 /// What sort of trouble it is.
@@ -60,6 +64,34 @@ impl fmt::Display for Class {
 }
 
 impl Class {
+    /// The class of harm to the host that all sides agree about, if a scenario ends so; `step` is its last.
+    ///
+    /// What a finding explains is a class of its own, so that what none explains is not taken for it.
+    pub fn of_harm(mode: &'static str, end: &End, step: Option<&Step>) -> Option<Class> {
+        let (kind, verb, what) = match end {
+            _ if !harms(end) => return None,
+            End::Bug(bug) => (
+                Kind::HostBug,
+                verb_name(step),
+                format!("{} on all sides", bug.kind().name()),
+            ),
+            End::NoGuest(_, left) => (Kind::Breach, verb_name(None), what_is_left(left).into()),
+            End::Breach(left, _) => (
+                Kind::Breach,
+                Verb::Destroy.name(),
+                what_is_left(left).into(),
+            ),
+            End::Lived | End::Killed => return None,
+        };
+        let by = explains(end).map_or(String::new(), |id| format!(", as {id} says"));
+        Some(Class {
+            mode,
+            kind,
+            verb,
+            observable: what + &by,
+        })
+    }
+
     /// Eight hex digits for it: FNV-1a, 32 bits, of its line.
     pub fn id(&self) -> String {
         let hash = self
@@ -69,6 +101,14 @@ impl Class {
                 (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
             });
         format!("{hash:08x}")
+    }
+}
+
+fn what_is_left(left: &Left) -> &'static str {
+    match (left.tables, left.references) {
+        (0, _) => "references are left",
+        (_, 0) => "tables are left",
+        _ => "tables and references are left",
     }
 }
 

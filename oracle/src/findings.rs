@@ -55,6 +55,11 @@ pub fn explains(end: &End) -> Option<&'static str> {
         .map(|(id, _)| *id)
 }
 
+/// Whether some finding looks like a scenario's end.
+pub fn known(end: &End) -> bool {
+    FINDINGS.iter().any(|(_, shows)| shows.in_end(end))
+}
+
 /// Whether the host comes to harm, known or not.
 pub fn harms(end: &End) -> bool {
     match end {

@@ -11,6 +11,7 @@ pub mod exit;
 pub mod findings;
 pub mod generate;
 pub mod load;
+pub mod minimize;
 pub mod mix;
 pub mod original;
 pub mod recording;

@@ -22,6 +22,19 @@ pub struct ClassRecord {
     pub first: (u64, Option<usize>),
     /// Files by scenario number, lowest first.
     pub files: Vec<(u64, PathBuf)>,
+    /// The lowest of them made small.
+    pub minimal: Option<Minimal>,
+}
+
+/// A witness that was made small.
+#[derive(Debug, Clone)]
+pub struct Minimal {
+    /// Its file.
+    pub file: PathBuf,
+    /// Its steps.
+    pub steps: usize,
+    /// It is 1-minimal; else the budget was spent first.
+    pub whole: bool,
 }
 
 /// All classes of a campaign, and the folder that their witnesses are in.
@@ -65,6 +78,7 @@ impl Witnesses {
                 count: 0,
                 first: (index, found.step),
                 files: Vec::new(),
+                minimal: None,
             });
         record.count += 1;
         if index < record.first.0 {
@@ -94,6 +108,21 @@ impl Witnesses {
             fs::remove_file(spare)?;
         }
         Ok(Some(path))
+    }
+}
+
+impl Witnesses {
+    /// Takes up a class that was met while another was minimized, in a scenario made of `index`: no scenario of the
+    /// campaign showed it, so none is counted.
+    ///
+    /// # Errors
+    /// Its files cannot be written.
+    pub fn met(&mut self, index: u64, found: &Divergence, origin: &str) -> io::Result<PathBuf> {
+        let path = self.add(index, found, origin)?;
+        if let Some(record) = self.classes.get_mut(&found.class) {
+            record.count -= 1;
+        }
+        Ok(path.unwrap_or_default())
     }
 }
 

@@ -2,6 +2,8 @@
 //! The binary form: both readers, the ranges they stand on, and what the strict one says.
 
 mod common;
+#[path = "common/shrunk.rs"]
+mod shrunk;
 
 use common::{machine, mutated, raw_machine, raw_page, raw_step, scenario};
 use lguest_engine::scenario::binary::{HEADER_LEN, MACHINE_LEN, PAGE_LEN, STEP_LEN};
@@ -31,15 +33,13 @@ fn check_total(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..<_>::default() })]
-
-    #[test]
-    fn scenarios_survive_the_binary_form(s in scenario()) {
+#[test]
+fn scenarios_survive_the_binary_form() {
+    shrunk::holds("binary-form", 1000, scenario(), |s| {
         prop_assert_eq!(s.check(), Ok(()));
         let bytes = s.to_bytes();
         prop_assert_eq!(ScenarioBuf::from_bytes(&bytes), Ok(s.clone()));
-        prop_assert_eq!(&ScenarioBuf::from(Scenario::total(&bytes)), &s);
+        prop_assert_eq!(&ScenarioBuf::from(Scenario::total(&bytes)), s);
         let read = Scenario::total(&bytes);
         prop_assert_eq!(read.len(), s.steps.len());
         prop_assert_eq!(read.steps().len(), s.steps.len());
@@ -47,7 +47,12 @@ proptest! {
             prop_assert_eq!(read.step(i), s.steps.get(i).copied());
             prop_assert_eq!(read.truncated(i).steps().collect::<Vec<_>>(), &s.steps[..i]);
         }
-    }
+        Ok(())
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..<_>::default() })]
 
     #[test]
     fn any_bytes_have_a_meaning(bytes in vec(any::<u8>(), 0..600)) {

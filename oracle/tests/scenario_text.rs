@@ -2,6 +2,8 @@
 //! The text form: what is written is read, whatever else is written does no harm.
 
 mod common;
+#[path = "common/shrunk.rs"]
+mod shrunk;
 
 use common::{mutated, scenario};
 use lguest_oracle::scenario_buf::ScenarioBuf;
@@ -123,19 +125,22 @@ fn untidy(text: String) -> impl Strategy<Value = String> {
     })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..<_>::default() })]
-
-    #[test]
-    fn scenarios_survive_the_text_form(s in scenario()) {
-        let text = print(&s);
+#[test]
+fn scenarios_survive_the_text_form() {
+    shrunk::holds("text-form", 1000, scenario(), |s| {
+        let text = print(s);
         prop_assert_eq!(parse(&text), Ok(s.clone()));
         prop_assert_eq!(format(&text), Ok(text.clone()));
         // Through all three forms and back to the same text.
         let bytes = parse(&text).map(|s| s.to_bytes());
         let back = ScenarioBuf::from_bytes(&bytes.expect("a good text")).expect("good bytes");
         prop_assert_eq!(print(&back), text);
-    }
+        Ok(())
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 1000, ..<_>::default() })]
 
     #[test]
     fn every_sublist_of_the_lines_is_a_scenario(s in scenario(), keep in any::<u64>()) {

@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod files;
 mod generate;
+mod minimize;
 mod record;
 mod reference;
 mod replay;
@@ -21,6 +22,7 @@ use lguest_engine::PagingMode;
 
 use crate::exit::Exit;
 use crate::generate::Profile;
+use crate::minimize::sides::Keep;
 use crate::rig::Subject;
 
 /// Runs the original lguest page-table code and its Rust port side by side, and tells every difference.
@@ -41,6 +43,8 @@ enum Verb {
     Replay(ReplayArgs),
     /// Shows a scenario step by step, with what each step changes
     Explain(ExplainArgs),
+    /// Makes a scenario small that shows a difference or harm, and keeps what it shows
+    Minimize(MinimizeArgs),
     /// Prints one generated scenario
     Gen(GenArgs),
     /// Brings scenario files to the canonical text form
@@ -161,6 +165,52 @@ struct ExplainArgs {
     /// Paging mode, for a scenario that is for both
     #[arg(long, value_enum)]
     mode: Option<ModeArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KeepArg {
+    /// The class: kind, verb, and what was seen
+    Class,
+    /// The kind alone: any difference, or any harm of that kind
+    Breach,
+}
+
+impl From<KeepArg> for Keep {
+    fn from(keep: KeepArg) -> Self {
+        match keep {
+            KeepArg::Class => Keep::Class,
+            KeepArg::Breach => Keep::Breach,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Emit {
+    /// The scenario
+    Scn,
+    /// A test for oracle/tests; on stdout, unless -o says where
+    Rust,
+}
+
+#[derive(Args)]
+struct MinimizeArgs {
+    /// The scenario
+    file: PathBuf,
+    /// Where the result goes; beside the file, as .min.scn, if not given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Paging mode, for a scenario that is for both; the first that shows anything if not given
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    /// What must not be lost
+    #[arg(long, value_enum, default_value = "class")]
+    keep: KeepArg,
+    /// The form of the result
+    #[arg(long, value_enum, default_value = "scn")]
+    emit: Emit,
+    /// Ends after this time with what it has
+    #[arg(long, value_name = "N", default_value_t = 300.0, value_parser = seconds)]
+    seconds: f64,
 }
 
 #[derive(Args)]
@@ -306,6 +356,7 @@ pub fn main() -> Exit {
         Verb::Campaign(args) => campaign::campaign(&args, &interrupted),
         Verb::Replay(args) => replay::replay(&args, &interrupted),
         Verb::Explain(args) => explain::explain(&args),
+        Verb::Minimize(args) => minimize::minimize(&args, &interrupted),
         Verb::Gen(args) => generate::generate(&args),
         Verb::Fmt(args) => files::fmt(&args),
         Verb::Convert(args) => files::convert(&args),

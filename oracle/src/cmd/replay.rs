@@ -103,6 +103,12 @@ pub fn run_files(
             if !(quiet && verdict.passed()) {
                 println!("{name}: {verdict}");
             }
+            if matches!(verdict, Verdict::Differ(_) | Verdict::Unexplained(_)) && !is_trace(file) {
+                println!(
+                    "smaller: cargo run --release -- minimize {}",
+                    file.display()
+                );
+            }
             exit = exit.and(verdict.exit());
             cases.push(Case {
                 name,

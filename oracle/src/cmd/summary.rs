@@ -59,6 +59,18 @@ pub fn print(options: &Options, report: &Report) {
         for (_, file) in &record.files {
             println!("  {}", repeat(file));
         }
+        if let Some(minimal) = &record.minimal {
+            let how = if minimal.whole {
+                "1-minimal"
+            } else {
+                "not minimal: time"
+            };
+            println!(
+                "  {}   # {} steps, {how}",
+                repeat(&minimal.file),
+                minimal.steps
+            );
+        }
     }
 }
 
@@ -100,6 +112,12 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
                 "step": record.first.1,
                 "file": file,
                 "command": record.files.first().map(|(_, file)| repeat(file)),
+                "minimal": record.minimal.as_ref().map(|minimal| json!({
+                    "file": minimal.file.display().to_string(),
+                    "steps": minimal.steps,
+                    "one_minimal": minimal.whole,
+                    "command": repeat(&minimal.file),
+                })),
             })
         })
         .collect();

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The goal of keeping a class, or a kind, of trouble: candidates run on the sides that showed it.
+
+use lguest_engine::{Care, PagingMode, Side};
+
+use super::sight::{self, Sighting};
+use super::{Goal, Look};
+use crate::class::Class;
+use crate::drive::{Alone, Both};
+use crate::rig::{Hosts, Subject};
+use crate::scenario_buf::ScenarioBuf;
+
+/// What of the trouble must stay.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Its class.
+    Class,
+    /// Its kind: any difference for a difference, any harm of the kind for harm.
+    Breach,
+}
+
+/// Something that tells what a scenario shows.
+pub trait Eye {
+    /// What it shows, if anything.
+    fn see(&mut self, scenario: &ScenarioBuf) -> Option<Sighting>;
+}
+
+/// From this number of steps on, a look at what is cheap to compare says whether all of it is worth comparing.
+const LONG: usize = 48;
+
+/// Looks at two sides.
+pub struct Two<'h, A, B> {
+    hosts: &'h Hosts,
+    both: Both<A, B>,
+    mode: PagingMode,
+    /// What is looked for shows cheaply.
+    cheap: bool,
+}
+
+impl<'h, A: Side, B: Side> Two<'h, A, B> {
+    /// Two sides on `hosts`, in a mode.
+    pub fn new(hosts: &'h Hosts, both: Both<A, B>, mode: PagingMode) -> Self {
+        Two {
+            hosts,
+            both,
+            mode,
+            cheap: false,
+        }
+    }
+}
+
+impl<A: Side, B: Side> Eye for Two<'_, A, B> {
+    fn see(&mut self, scenario: &ScenarioBuf) -> Option<Sighting> {
+        let mut short = None;
+        if self.cheap && scenario.steps.len() >= LONG {
+            let steps = sight::cheaply(&mut self.both, scenario, self.mode)?;
+            if steps < scenario.steps.len() {
+                let mut cut = scenario.clone();
+                cut.steps.truncate(steps);
+                short = Some(cut);
+            }
+        }
+        let scenario = short.as_ref().unwrap_or(scenario);
+        sight::both(self.hosts, &mut self.both, scenario, self.mode)
+    }
+}
+
+impl<A: Side, B: Side> Two<'_, A, B> {
+    /// Whether what this scenario shows is seen cheaply too: then long candidates are looked at so first.
+    fn try_cheaply(&mut self, scenario: &ScenarioBuf) {
+        self.cheap = sight::cheaply(&mut self.both, scenario, self.mode).is_some();
+    }
+}
+
+/// Looks at one side.
+struct One<D>(D, PagingMode);
+
+impl<S: Side> Eye for One<Alone<S>> {
+    fn see(&mut self, scenario: &ScenarioBuf) -> Option<Sighting> {
+        sight::alone(&mut self.0, scenario, self.1)
+    }
+}
+
+/// An eye on what a campaign with this subject runs; nothing if that needs the original and it is not built in.
+pub fn eye<'h>(
+    hosts: &'h Hosts,
+    subject: Subject,
+    mode: PagingMode,
+    first: &ScenarioBuf,
+) -> Option<Box<dyn Eye + 'h>> {
+    let pae = mode == PagingMode::Pae;
+    Some(match (subject, pae) {
+        (Subject::Both, true) => {
+            let mut eye = Two::new(hosts, hosts.pae(Care::Full)?, mode);
+            eye.try_cheaply(first);
+            Box::new(eye)
+        }
+        (Subject::Both, false) => {
+            let mut eye = Two::new(hosts, hosts.nopae(Care::Full)?, mode);
+            eye.try_cheaply(first);
+            Box::new(eye)
+        }
+        (Subject::Original, _) => Box::new(One(hosts.original_alone(pae)?, mode)),
+        (Subject::Faithful, true) => Box::new(One(hosts.port_pae(), mode)),
+        (Subject::Faithful, false) => Box::new(One(hosts.port_nopae(), mode)),
+    })
+}
+
+/// The goal: what an eye sees of a candidate is what it saw of the first scenario.
+pub struct Same<'e> {
+    eye: Box<dyn Eye + 'e>,
+    keep: Keep,
+    /// The class that the first scenario showed.
+    pub class: Class,
+}
+
+impl<'e> Same<'e> {
+    /// A goal of keeping what the scenario shows; nothing if it shows nothing.
+    pub fn new(mut eye: Box<dyn Eye + 'e>, keep: Keep, first: &ScenarioBuf) -> Option<Self> {
+        let class = eye.see(first)?.class;
+        Some(Same { eye, keep, class })
+    }
+
+    /// The same for two sides that were put together elsewhere.
+    pub fn on<A: Side + 'e, B: Side + 'e>(
+        mut eye: Two<'e, A, B>,
+        keep: Keep,
+        first: &ScenarioBuf,
+    ) -> Option<Self> {
+        eye.try_cheaply(first);
+        Same::new(Box::new(eye), keep, first)
+    }
+
+    /// What a scenario shows.
+    pub fn class_of(&mut self, scenario: &ScenarioBuf) -> Option<Class> {
+        self.eye.see(scenario).map(|seen| seen.class)
+    }
+}
+
+impl Goal for Same<'_> {
+    fn look(&mut self, candidate: &ScenarioBuf) -> Look {
+        let Some(seen) = self.eye.see(candidate) else {
+            return Look::Nothing;
+        };
+        let same = match self.keep {
+            Keep::Class => seen.class == self.class,
+            Keep::Breach => seen.class.kind == self.class.kind,
+        };
+        match (same, seen.known) {
+            (true, _) => Look::Shows(seen.steps),
+            (false, true) => Look::Nothing,
+            (false, false) => Look::Other(seen.class),
+        }
+    }
+}
