@@ -10,6 +10,8 @@ pub mod drive;
 pub mod exit;
 pub mod findings;
 pub mod generate;
+pub mod hardened;
+pub mod harm;
 pub mod load;
 pub mod mix;
 pub mod original;

@@ -27,6 +27,11 @@ impl<'h, M: Mode, P: Policy, H: PortHost<M>> PortSide<'h, M, P, H> {
         }
     }
 
+    /// The bits of the fixes that made it act otherwise than the original since the reset.
+    pub fn fired(&self) -> u32 {
+        self.guest.fired()
+    }
+
     /// The guest itself.
     pub fn guest(&mut self) -> &mut Lguest<'h, M, P, H> {
         &mut self.guest

@@ -20,6 +20,7 @@ use lguest_engine::PagingMode;
 
 use crate::exit::Exit;
 use crate::generate::Profile;
+use crate::hardened::mask_of;
 use crate::rig::Subject;
 
 /// Runs the original lguest page-table code and its Rust port side by side, and tells every difference.
@@ -89,15 +90,21 @@ enum SubjectArg {
     Both,
     Original,
     Faithful,
+    Hardened,
 }
 
-impl From<SubjectArg> for Subject {
-    fn from(subject: SubjectArg) -> Self {
-        match subject {
-            SubjectArg::Both => Subject::Both,
-            SubjectArg::Original => Subject::Original,
-            SubjectArg::Faithful => Subject::Faithful,
-        }
+impl SubjectArg {
+    /// The subject, with the fixes that are switched off, if it is one that has any.
+    fn with(self, without: Option<u32>) -> Result<Subject, &'static str> {
+        Ok(match (self, without) {
+            (SubjectArg::Hardened, without) => Subject::Hardened {
+                without: without.unwrap_or(0),
+            },
+            (_, Some(_)) => return Err("--without is for --subject hardened"),
+            (SubjectArg::Both, None) => Subject::Both,
+            (SubjectArg::Original, None) => Subject::Original,
+            (SubjectArg::Faithful, None) => Subject::Faithful,
+        })
     }
 }
 
@@ -121,9 +128,12 @@ struct CampaignArgs {
     /// boot, chaos, mixed or trace; the first three in turn if not given
     #[arg(long, value_name = "NAME", value_parser = profile)]
     profile: Option<Profile>,
-    /// What runs: both and compared, or one alone
+    /// What runs: both and compared, one alone, or the hardened port against the original
     #[arg(long, value_enum, default_value = "both")]
     subject: SubjectArg,
+    /// Fixes of the hardened port that are switched off, by the ids of their findings: C2,C23
+    #[arg(long, value_name = "ID,...", value_parser = mask_of)]
+    without: Option<u32>,
     /// Ends at the first difference
     #[arg(long)]
     stop_at_first: bool,

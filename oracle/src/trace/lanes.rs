@@ -5,7 +5,7 @@ use lguest_engine::{
     Care, Difference, Left, Machine, Machinery, Outcome, PageRecord, PagingMode, Pair, PortSide,
     Runner, Side, Step, left,
 };
-use lguest_shadow::{Faithful, HostBug, NoPae, Pae};
+use lguest_shadow::{Faithful, Hardened, HostBug, Mixed, NoPae, Pae};
 use similar::TextDiff;
 
 use super::traced::{Observed, Traced};
@@ -210,6 +210,22 @@ pub fn lanes(
             "port",
             PortSide::<NoPae, _, _>::new(port, Faithful),
         )),
+        (Subject::Hardened { without: 0 }, true) => {
+            let side = PortSide::<Pae, _, _>::new(port, Hardened);
+            Box::new(One::new("hardened port", side))
+        }
+        (Subject::Hardened { without: 0 }, false) => {
+            let side = PortSide::<NoPae, _, _>::new(port, Hardened);
+            Box::new(One::new("hardened port", side))
+        }
+        (Subject::Hardened { without }, true) => {
+            let side = PortSide::<Pae, _, _>::new(port, Mixed::ALL.without(without));
+            Box::new(One::new("hardened port", side))
+        }
+        (Subject::Hardened { without }, false) => {
+            let side = PortSide::<NoPae, _, _>::new(port, Mixed::ALL.without(without));
+            Box::new(One::new("hardened port", side))
+        }
         (_, true) => Box::new(Two::new(
             original()?,
             PortSide::<Pae, _, _>::new(port, Faithful),
