@@ -4,6 +4,8 @@
 //! It must part only where one of its fixes acts. So the scenario runs again with just those fixes switched off that
 //! told that they acted: then the two must agree in everything. And it must never do its host harm.
 
+use std::fmt::Write as _;
+
 use lguest_engine::{
     Care, Difference, Machine, Machinery, Outcome, PageRecord, PagingMode, Pair, PortHost,
     PortSide, Runner, Side, Step,
@@ -104,31 +106,39 @@ pub fn explain(
     fired: u32,
     care: Care,
 ) -> Explanation {
+    let host = &hosts.port;
     match mode {
-        PagingMode::Pae => explain_in::<Pae>(hosts, scenario, mode, fixes, fired, care),
-        _ => explain_in::<NoPae>(hosts, scenario, mode, fixes, fired, care),
+        PagingMode::Pae => {
+            let make = |fixes| PortSide::<Pae, _, _>::new(host, fixes);
+            explain_of(hosts, scenario, mode, make, fixes, fired, care)
+        }
+        _ => {
+            let make = |fixes| PortSide::<NoPae, _, _>::new(host, fixes);
+            explain_of(hosts, scenario, mode, make, fixes, fired, care)
+        }
     }
 }
 
-fn explain_in<M: Mode>(
+/// The same for any port that `make` gives fixes to.
+///
+/// # Panics
+/// The original must be built in.
+pub fn explain_of<B: Side + Fired>(
     hosts: &Hosts,
     scenario: &ScenarioBuf,
     mode: PagingMode,
+    make: impl Fn(Mixed) -> B,
     fixes: Mixed,
     fired: u32,
     care: Care,
-) -> Explanation
-where
-    SimHost: PortHost<M>,
-{
+) -> Explanation {
     let mut off = fired;
     loop {
         let both = |care| {
-            let original = OriginalSide::new(&hosts.original, M::PAE);
+            let original = OriginalSide::new(&hosts.original, mode == PagingMode::Pae);
             let original = original.unwrap_or_else(|| unreachable!("the original is built in"));
-            let port = PortSide::<M, _, SimHost>::new(&hosts.port, fixes.without(off));
             Both {
-                pair: Pair::new(original, port),
+                pair: Pair::new(original, make(fixes.without(off))),
                 care,
             }
         };
@@ -146,7 +156,14 @@ where
         let more = again.pair.b.side.fired() & !off;
         if more == 0 {
             return match slowly(hosts, &mut both(Care::Full), scenario, mode) {
-                Some(found) => Explanation::None(Box::new(found)),
+                Some(mut found) => {
+                    let (on, off) = (names(fixes.without(off).0), names(off));
+                    let _ = writeln!(
+                        found.text,
+                        "the port has the fixes {on}; these acted and are off: {off}"
+                    );
+                    Explanation::None(Box::new(found))
+                }
                 None => Explanation::Unsteady,
             };
         }
@@ -172,17 +189,18 @@ pub enum Fault {
     Unsteady,
 }
 
-/// Runs a scenario on the port with these fixes and the original, with everything compared after each step; nothing
-/// if there is no original.
+/// Runs a scenario on the port with these fixes and the original, compared with this care; nothing if there is no
+/// original.
 pub fn verify(
     hosts: &Hosts,
     scenario: &ScenarioBuf,
     mode: PagingMode,
     fixes: Mixed,
+    care: Care,
 ) -> Option<Result<Verified, Fault>> {
     match mode {
-        PagingMode::Pae => verify_in::<Pae>(hosts, scenario, mode, fixes),
-        _ => verify_in::<NoPae>(hosts, scenario, mode, fixes),
+        PagingMode::Pae => verify_in::<Pae>(hosts, scenario, mode, fixes, care),
+        _ => verify_in::<NoPae>(hosts, scenario, mode, fixes, care),
     }
 }
 
@@ -191,11 +209,12 @@ fn verify_in<M: Mode>(
     scenario: &ScenarioBuf,
     mode: PagingMode,
     fixes: Mixed,
+    care: Care,
 ) -> Option<Result<Verified, Fault>>
 where
     SimHost: PortHost<M>,
 {
-    let mut parting = hosts.parting::<M, _>(fixes, Care::Full)?;
+    let mut parting = hosts.parting::<M, _>(fixes, care)?;
     let mut crashed = Crashed::default();
     let done = run(
         &mut parting,
@@ -217,7 +236,7 @@ where
         fixes: 0,
     };
     if let Some(fired) = parting.parted() {
-        match explain(hosts, scenario, mode, fixes, fired, Care::Full) {
+        match explain(hosts, scenario, mode, fixes, fired, care) {
             Explanation::Fixes(fixes) => verified.fixes = fixes,
             Explanation::None(found) => return Some(Err(Fault::Found(found))),
             Explanation::Unsteady => return Some(Err(Fault::Unsteady)),

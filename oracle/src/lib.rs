@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod campaign;
+pub mod catalogue;
 pub mod class;
 pub mod cmd;
 pub mod drive;
@@ -12,6 +13,7 @@ pub mod findings;
 pub mod generate;
 pub mod hardened;
 pub mod harm;
+pub mod heading;
 pub mod load;
 pub mod mix;
 pub mod original;

@@ -146,6 +146,12 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
         self.fired.get()
     }
 
+    /// [`Lguest::fired`], and starts anew.
+    #[inline]
+    pub fn take_fired(&self) -> u32 {
+        self.fired.replace(0)
+    }
+
     /// Asked just where the port is about to depart from the original: whether it is to, which
     /// is then told in [`Lguest::fired`].
     #[inline(always)]

@@ -31,7 +31,7 @@ pub enum Fix {
     /// Upper-level entries above the Switcher have the flags that the Switcher needs, whoever
     /// comes first (C 335 and 369).
     C24,
-    /// An update that is not dirty maps for reading (C 961-963).
+    /// An update that maps for writing has its page for writing, dirty or not (C 961-963).
     C25,
 }
 

@@ -112,16 +112,14 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
                 }
                 return Ok(());
             }
-            // Pinned for reading, the page may be one that others see too. A write is to fault,
-            // as it does after demand_page, and then the page is had for writing.
-            let readable = gpte.flags() & (PRESENT | RW | DIRTY) == PRESENT | RW;
-            let gpte = if readable && self.mends(Fix::C25) {
-                gpte.without(RW)
+            // What is had for reading may be a frame that others see too, and must not be
+            // mapped for writing.
+            if gpte.flags() & (PRESENT | RW | DIRTY) == PRESENT | RW && self.mends(Fix::C25) {
+                self.gpte_to_spte(gpte, RW)
             } else {
-                gpte
-            };
-            // The dirty bit itself is the write flag, so it goes on as 0x40.
-            self.gpte_to_spte(gpte, gpte.flags() & DIRTY)
+                // The dirty bit itself is the write flag, so it goes on as 0x40.
+                self.gpte_to_spte(gpte, gpte.flags() & DIRTY)
+            }
         } else {
             M::Entry::ZERO
         };

@@ -8,7 +8,7 @@ use super::{CheckArgs, campaign, reference, replay, summary, usage};
 use crate::exit::Exit;
 
 /// The corpora of this project: below the current folder, or else where it was built.
-fn corpora() -> PathBuf {
+pub fn corpora() -> PathBuf {
     let here = Path::new("corpora");
     if here.is_dir() {
         here.into()
@@ -31,7 +31,7 @@ pub fn check(args: &CheckArgs, interrupted: &AtomicBool) -> Exit {
         }
         Err(error) => return usage(error),
     };
-    let (mut exit, cases) = replay::run_files(&files, interrupted, true);
+    let (mut exit, cases) = replay::run_files(&files, interrupted, true, None);
     if exit == Exit::Usage {
         return exit;
     }

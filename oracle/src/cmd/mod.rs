@@ -5,6 +5,7 @@ mod campaign;
 mod check;
 mod explain;
 mod files;
+mod findings;
 mod generate;
 mod reference;
 mod replay;
@@ -51,6 +52,8 @@ enum Verb {
     Import(ImportArgs),
     /// Writes a replay of a scenario or a trace as a trace
     Export(ExportArgs),
+    /// Lists the findings, checks that each still shows as it should, and makes the table of them
+    Findings(FindingsArgs),
     /// Tells which original this program was built with
     Reference,
 }
@@ -145,6 +148,12 @@ struct CampaignArgs {
     out: PathBuf,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReplaySubject {
+    Both,
+    Hardened,
+}
+
 #[derive(Args)]
 struct ReplayArgs {
     /// Scenario files, or folders that are searched for them
@@ -156,6 +165,12 @@ struct ReplayArgs {
     /// Prints nothing for scenarios that agree
     #[arg(short, long)]
     quiet: bool,
+    /// `both` is original and port compared, and the hardened port after them; `hardened` is that alone
+    #[arg(long, value_enum, default_value = "both")]
+    subject: ReplaySubject,
+    /// Fixes of the hardened port that are switched off, by the ids of their findings: C2,C23
+    #[arg(long, value_name = "ID,...", value_parser = mask_of)]
+    without: Option<u32>,
 }
 
 #[derive(Args)]
@@ -209,6 +224,16 @@ struct ImportArgs {
     /// Where the scenario goes, .scn or .lgs, compressed if .gz follows; beside the trace if not given
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct FindingsArgs {
+    /// The corpora, with the findings in a folder of that name
+    #[arg(long, value_name = "DIR")]
+    corpora: Option<PathBuf>,
+    /// Writes nothing; fails if the table in README.md is not as it should be
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -305,6 +330,7 @@ pub fn main() -> Exit {
         Verb::Convert(args) => files::convert(&args),
         Verb::Import(args) => trace::import(&args),
         Verb::Export(args) => trace::export(&args),
+        Verb::Findings(args) => findings::findings(&args, &interrupted),
         Verb::Reference => reference::reference(),
     }
 }

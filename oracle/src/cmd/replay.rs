@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use lguest_engine::PagingMode;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{ReplayArgs, reference, usage};
+use super::{ReplayArgs, ReplaySubject, reference, usage};
 use crate::exit::Exit;
 use crate::load::{LoadError, find_all, is_trace, load};
-use crate::rig::{Hosts, mode_name, modes};
+use crate::rig::{Hosts, Subject, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
-use crate::verify::{Verdict, verify, verify_trace};
+use crate::verify::{Verdict, verify, verify_hardened, verify_trace, verify_trace_on};
 use crate::witness::write_whole;
 
 /// One scenario in one mode.
@@ -48,7 +48,12 @@ pub fn replay(args: &ReplayArgs, interrupted: &AtomicBool) -> Exit {
     if !reference::announce() {
         return Exit::Nothing;
     }
-    let (exit, cases) = run_files(&files, interrupted, args.quiet);
+    let hardened = match (args.subject, args.without) {
+        (ReplaySubject::Hardened, without) => Some(without.unwrap_or(0)),
+        (ReplaySubject::Both, None) => None,
+        (ReplaySubject::Both, Some(_)) => return usage("--without is for --subject hardened"),
+    };
+    let (exit, cases) = run_files(&files, interrupted, args.quiet, hardened);
     finish(exit, &cases, "replay", args.junit.as_deref())
 }
 
@@ -67,7 +72,14 @@ pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> 
 }
 
 /// Runs files in all their modes; bad input ends it with nothing run.
-pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (Exit, Vec<Case>) {
+///
+/// With `hardened` it is the hardened port alone that is verified, without the fixes in that mask.
+pub fn run_files(
+    files: &[PathBuf],
+    interrupted: &AtomicBool,
+    quiet: bool,
+    hardened: Option<u32>,
+) -> (Exit, Vec<Case>) {
     let mut inputs = Vec::new();
     for file in files {
         if is_trace(file) {
@@ -101,8 +113,8 @@ pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (E
             });
         };
         let done = match &scenario {
-            Some(scenario) => of_scenario(&hosts, scenario, interrupted, &mut add),
-            None => of_trace(&hosts, file, interrupted, &mut add),
+            Some(scenario) => of_scenario(&hosts, scenario, interrupted, hardened, &mut add),
+            None => of_trace(&hosts, file, interrupted, hardened, &mut add),
         };
         if done != Exit::Agree {
             return (exit.and(done), cases);
@@ -122,6 +134,7 @@ fn of_scenario(
     hosts: &Hosts,
     scenario: &ScenarioBuf,
     interrupted: &AtomicBool,
+    hardened: Option<u32>,
     add: &mut Add<'_>,
 ) -> Exit {
     for mode in modes(scenario.machine.mode) {
@@ -129,18 +142,32 @@ fn of_scenario(
             return Exit::Interrupted;
         }
         let begun = Instant::now();
-        add(*mode, verify(hosts, scenario, *mode), begun);
+        let verdict = match hardened {
+            Some(without) => verify_hardened(hosts, scenario, *mode, without),
+            None => verify(hosts, scenario, *mode),
+        };
+        add(*mode, verdict, begun);
     }
     Exit::Agree
 }
 
 /// The same for a trace, which is read as it is replayed, and has one mode.
-fn of_trace(hosts: &Hosts, file: &Path, interrupted: &AtomicBool, add: &mut Add<'_>) -> Exit {
+fn of_trace(
+    hosts: &Hosts,
+    file: &Path,
+    interrupted: &AtomicBool,
+    hardened: Option<u32>,
+    add: &mut Add<'_>,
+) -> Exit {
     if interrupted.load(Ordering::Relaxed) {
         return Exit::Interrupted;
     }
     let begun = Instant::now();
-    match verify_trace(hosts, file) {
+    let of = match hardened {
+        Some(without) => verify_trace_on(hosts, file, Subject::Hardened { without }),
+        None => verify_trace(hosts, file),
+    };
+    match of {
         Ok(of) => {
             for (line, note) in &of.notes {
                 eprintln!("{}:{line}: {note}", file.display());
