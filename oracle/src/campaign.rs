@@ -11,11 +11,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lguest_engine::{Care, PagingMode, Step};
+use lguest_shadow::{Hardened, Mixed, NoPae, Pae, Policy};
 
 use crate::class::{Class, Kind};
 use crate::drive::{Drive, End, Run, run};
 use crate::findings::explains;
 use crate::generate::{Generator, Profile};
+use crate::hardened::{Judged, judge};
+use crate::harm::Crashed;
 use crate::minimize::classes;
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, mode_name, modes};
@@ -119,7 +122,7 @@ pub fn campaign(
         done: AtomicU64::new(0),
         stop: AtomicBool::new(false),
         deadline: options.time.and_then(|time| begun.checked_add(time)),
-        witnesses: Mutex::new(Witnesses::new(&options.folder)?),
+        witnesses: Mutex::new(Witnesses::new(&options.folder, options.subject)?),
         failures: Mutex::default(),
         announce,
     };
@@ -226,6 +229,13 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
                 &mut pae,
             );
         }
+        Subject::Hardened { without: 0 } => {
+            bench.work_hardened(shared, interrupted, &hosts, &mut tallies, Hardened);
+        }
+        Subject::Hardened { without } => {
+            let fixes = Mixed::ALL.without(without);
+            bench.work_hardened(shared, interrupted, &hosts, &mut tallies, fixes);
+        }
         Subject::Faithful => {
             let (mut nopae, mut pae) = (hosts.port_nopae(), hosts.port_pae());
             bench.work(
@@ -274,15 +284,40 @@ impl Bench {
     ) {
         while let Some(index) = shared.take(interrupted) {
             for mode in modes(shared.options.mode) {
-                let run = match mode {
+                let (run, crashed, parted) = match mode {
                     PagingMode::Pae => self.one(shared, index, *mode, pae),
                     _ => self.one(shared, index, *mode, nopae),
                 };
-                tallies[usize::from(*mode == PagingMode::Pae)].add(&run);
-                self.keep(shared, hosts, index, *mode, &run);
+                let tally = &mut tallies[usize::from(*mode == PagingMode::Pae)];
+                if let Subject::Hardened { without } = shared.options.subject {
+                    let judged =
+                        self.judge(shared, hosts, index, *mode, without, &run, crashed, parted);
+                    tally.add_hardened(&run, &judged);
+                } else {
+                    tally.add(&run);
+                    self.keep(shared, hosts, index, *mode, &run);
+                }
             }
             shared.done.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn work_hardened<Q: Policy>(
+        &mut self,
+        shared: &Shared<'_>,
+        interrupted: &AtomicBool,
+        hosts: &Hosts,
+        tallies: &mut [Tally; 2],
+        policy: Q,
+    ) {
+        let (Some(mut nopae), Some(mut pae)) = (
+            hosts.parting::<NoPae, _>(policy, Care::Cheap),
+            hosts.parting::<Pae, _>(policy, Care::Cheap),
+        ) else {
+            shared.fail("this program was built without the original".into());
+            return;
+        };
+        self.work(shared, interrupted, hosts, tallies, &mut nopae, &mut pae);
     }
 
     fn one<D: Drive>(
@@ -291,7 +326,7 @@ impl Bench {
         index: u64,
         mode: PagingMode,
         drive: &mut D,
-    ) -> Run {
+    ) -> (Run, Crashed, Option<u32>) {
         let profile = profile_of(shared.options.profile, index);
         let seed = shared.options.seed;
         let generator = match &mut self.generator {
@@ -305,22 +340,53 @@ impl Bench {
         let steps = &mut self.steps;
         let machine = generator.machine;
         let pages = std::mem::take(&mut generator.pages);
-        let run = run(drive, &machine, &pages, generator, |_, step, _| {
-            steps.push(*step)
+        let mut crashed = Crashed::default();
+        let run = run(drive, &machine, &pages, generator, |_, step, outcome| {
+            crashed.see(step, outcome);
+            steps.push(*step);
         });
         generator.pages = pages;
-        run
+        (run, crashed, drive.parted())
+    }
+
+    /// The scenario that was run last.
+    fn scenario(&self) -> ScenarioBuf {
+        let generator = self.generator.as_ref();
+        let mut scenario = ScenarioBuf::new(generator.map(|g| g.machine).unwrap_or_default());
+        scenario.pages = generator.map(|g| g.pages.clone()).unwrap_or_default();
+        scenario.steps.clone_from(&self.steps);
+        scenario
+    }
+
+    /// Judges what the port with fixes did, and writes down what is wrong with it.
+    #[allow(clippy::too_many_arguments, reason = "all that is known of one run")]
+    fn judge(
+        &self,
+        shared: &Shared<'_>,
+        hosts: &Hosts,
+        index: u64,
+        mode: PagingMode,
+        without: u32,
+        run: &Run,
+        crashed: Crashed,
+        parted: Option<u32>,
+    ) -> Judged {
+        let fixes = Mixed::ALL.without(without);
+        // A port that parts does not differ: it goes on alone.
+        let end = run.end.as_ref().unwrap_or(&End::Lived);
+        let judged = judge(hosts, || self.scenario(), mode, fixes, end, crashed, parted);
+        for found in &judged.found {
+            self.file(shared, index, found);
+        }
+        if judged.unsteady {
+            shared.fail(format!("scenario {index}: parted, and not when run again"));
+        }
+        judged
     }
 
     /// Writes down a difference or a breach, before anything else is done.
     fn keep(&self, shared: &Shared<'_>, hosts: &Hosts, index: u64, mode: PagingMode, run: &Run) {
-        let scenario = || {
-            let generator = self.generator.as_ref();
-            let mut scenario = ScenarioBuf::new(generator.map(|g| g.machine).unwrap_or_default());
-            scenario.pages = generator.map(|g| g.pages.clone()).unwrap_or_default();
-            scenario.steps.clone_from(&self.steps);
-            scenario
-        };
+        let scenario = || self.scenario();
         let found = match &run.end {
             Err((step, difference)) => match investigate(hosts, &scenario(), mode) {
                 Some(found) => found,
@@ -351,20 +417,25 @@ impl Bench {
             }
             Ok(_) => return,
         };
+        self.file(shared, index, &found);
+    }
+
+    fn file(&self, shared: &Shared<'_>, index: u64, found: &Divergence) {
         let options = shared.options;
         let profile = profile_of(options.profile, index).name();
         let origin = format!(
-            "campaign --seed {} --profile {profile}, scenario {index}",
-            options.seed
+            "campaign --seed {} --profile {profile}{}, scenario {index}",
+            options.seed,
+            options.subject.flags()
         );
-        let added = lock(&shared.witnesses).add(index, &found, &origin);
+        let added = lock(&shared.witnesses).add(index, found, &origin);
         match added {
             Ok(Some(path)) => (shared.announce)(&format!(
                 "{} {}
   {}",
                 found.class.id(),
                 found.class,
-                repeat(&path)
+                repeat(&path, options.subject)
             )),
             Ok(None) => {}
             Err(error) => shared.fail(format!(

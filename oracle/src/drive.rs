@@ -32,6 +32,10 @@ pub trait Drive {
     fn settle(&mut self) -> Result<(), Difference>;
     /// References that finding C23 explains, if the port ran.
     fn orphaned(&self) -> i64;
+    /// The fixes that have acted, of a port that has parted from the original; nothing if there is no such port.
+    fn parted(&self) -> Option<u32> {
+        None
+    }
     /// The runner that generators look at.
     fn view(&self) -> &Runner<Self::View>;
 }

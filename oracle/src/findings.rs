@@ -47,6 +47,14 @@ pub fn shows(id: &str, end: &End) -> bool {
         .any(|(known, shows)| *known == id && shows.in_end(end))
 }
 
+/// The findings that show as a scenario's end does.
+pub fn shown(end: &End) -> impl Iterator<Item = &'static str> {
+    FINDINGS
+        .iter()
+        .filter(move |(_, shows)| shows.in_end(end))
+        .map(|(id, _)| *id)
+}
+
 /// The finding that explains what a scenario leaves behind, if one does.
 pub fn explains(end: &End) -> Option<&'static str> {
     FINDINGS

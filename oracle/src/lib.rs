@@ -4,12 +4,16 @@
 #![warn(missing_docs)]
 
 pub mod campaign;
+pub mod catalogue;
 pub mod class;
 pub mod cmd;
 pub mod drive;
 pub mod exit;
 pub mod findings;
 pub mod generate;
+pub mod hardened;
+pub mod harm;
+pub mod heading;
 pub mod load;
 pub mod minimize;
 pub mod mix;

@@ -2,9 +2,10 @@
 //! The rig: two simulated hosts with both sides on them, in both paging modes, made once and reset for each scenario.
 
 use lguest_engine::{Care, Machine, PageRecord, PagingMode, Pair, PortHost, PortSide, Runner};
-use lguest_shadow::{Faithful, NoPae, Pae};
+use lguest_shadow::{Faithful, Mode, NoPae, Pae, Policy};
 
 use crate::drive::{Alone, Both};
+use crate::hardened::{Parting, names};
 use crate::original::OriginalSide;
 use crate::sim::{REGS_PAGE, SimHost};
 
@@ -43,6 +44,24 @@ pub enum Subject {
     Original,
     /// The port alone.
     Faithful,
+    /// The port with its fixes but those in this mask, against the original.
+    Hardened {
+        /// Bits of the fixes that are switched off.
+        without: u32,
+    },
+}
+
+impl Subject {
+    /// The flags that choose it, each after a blank; none for both sides, which need no choice.
+    pub fn flags(self) -> String {
+        match self {
+            Subject::Hardened { without: 0 } => " --subject hardened".into(),
+            Subject::Hardened { without } => {
+                format!(" --subject hardened --without {}", names(without))
+            }
+            _ => String::new(),
+        }
+    }
 }
 
 /// The two hosts of one worker.
@@ -92,6 +111,20 @@ impl Hosts {
     /// The original alone; nothing if it is not built in.
     pub fn original_alone(&self, pae: bool) -> Option<Alone<OriginalSide<'_>>> {
         OriginalSide::new(&self.original, pae).map(|side| Alone(Runner::new(side)))
+    }
+
+    /// The original and a port that is to part from it where its fixes act; nothing if the original is not built in.
+    pub fn parting<M: Mode, P: Policy>(
+        &self,
+        policy: P,
+        care: Care,
+    ) -> Option<Parting<OriginalSide<'_>, PortSide<'_, M, P, SimHost>>>
+    where
+        SimHost: PortHost<M>,
+    {
+        let original = OriginalSide::new(&self.original, M::PAE)?;
+        let port = PortSide::new(&self.port, policy);
+        Some(Parting::new(original, port, care))
     }
 
     /// The port alone, two-level paging.

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the scenarios of one mode did, counted.
 
+use lguest_shadow::Fix;
+
+use crate::class::Kind;
 use crate::drive::{End, Run};
 use crate::findings::explains;
+use crate::hardened::Judged;
 
 /// Counts for one mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +29,10 @@ pub struct Tally {
     pub breaches: u64,
     /// Scenarios whose end a finding explains.
     pub known: u64,
+    /// Scenarios in which the port with fixes parts from the original as its fixes explain.
+    pub departures: u64,
+    /// The same by fix; one scenario can have several.
+    pub by_fix: [u64; Fix::ALL.len()],
 }
 
 impl Tally {
@@ -45,6 +53,29 @@ impl Tally {
         }
     }
 
+    /// Counts one scenario of the port with fixes, to which no finding applies.
+    pub fn add_hardened(&mut self, run: &Run, judged: &Judged) {
+        self.scenarios += 1;
+        self.steps += run.counts.steps;
+        self.events += run.counts.events;
+        self.stuck += run.counts.stuck;
+        self.killed += u64::from(run.end == Ok(End::Killed));
+        self.host_bugs += u64::from(matches!(run.end, Ok(End::Bug(_))));
+        for found in &judged.found {
+            // What comes of running with the original has its first differing step; harm is of the whole scenario.
+            match found.step {
+                None if found.class.kind != Kind::Diff => self.breaches += 1,
+                _ => self.divergences += 1,
+            }
+        }
+        if let Some(fixes) = judged.fixes {
+            self.departures += 1;
+            for (count, fix) in self.by_fix.iter_mut().zip(Fix::ALL) {
+                *count += u64::from(fixes & fix.bit() != 0);
+            }
+        }
+    }
+
     /// Adds what another thread counted.
     pub fn sum(&mut self, other: &Tally) {
         self.scenarios += other.scenarios;
@@ -56,5 +87,9 @@ impl Tally {
         self.divergences += other.divergences;
         self.breaches += other.breaches;
         self.known += other.known;
+        self.departures += other.departures;
+        for (count, more) in self.by_fix.iter_mut().zip(other.by_fix) {
+            *count += more;
+        }
     }
 }

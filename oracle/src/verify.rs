@@ -5,10 +5,12 @@ use std::fmt;
 use std::path::Path;
 
 use lguest_engine::{Care, PagingMode, Verb};
+use lguest_shadow::Mixed;
 
 use crate::drive::{Counts, End, Given, run};
 use crate::exit::Exit;
 use crate::findings;
+use crate::hardened;
 use crate::load::{LoadError, Why};
 use crate::recording::{self, Fault, of_port};
 use crate::report::{Divergence, investigate};
@@ -125,8 +127,37 @@ impl fmt::Display for End {
     }
 }
 
-/// Runs a scenario on both sides in one mode, with everything compared after each step.
+/// Runs a scenario on both sides in one mode, with everything compared after each step, and then on the hardened port.
 pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
+    let verdict = verify_both(hosts, scenario, mode);
+    if !verdict.passed() {
+        return verdict;
+    }
+    match verify_hardened(hosts, scenario, mode, 0) {
+        Verdict::Pass(..) => verdict,
+        otherwise => otherwise,
+    }
+}
+
+/// Runs a scenario on the port with its fixes but those in the mask `without`, as far as it agrees side by side with
+/// the original: it passes if the host takes no harm and its fixes explain where the two part.
+pub fn verify_hardened(
+    hosts: &Hosts,
+    scenario: &ScenarioBuf,
+    mode: PagingMode,
+    without: u32,
+) -> Verdict {
+    let fixes = Mixed::ALL.without(without);
+    match hardened::verify(hosts, scenario, mode, fixes, care_for(scenario)) {
+        None => Verdict::NoOriginal,
+        Some(Ok(verified)) => Verdict::Pass(verified.counts, verified.end),
+        Some(Err(hardened::Fault::Found(found))) => Verdict::Differ(found),
+        Some(Err(hardened::Fault::Unsteady)) => Verdict::Unsteady,
+    }
+}
+
+/// Runs a scenario on both sides in one mode, with everything compared after each step.
+pub fn verify_both(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
     if scenario.steps.iter().any(|step| step.verb == Verb::Expect) {
         return verify_recorded(hosts, scenario, mode);
     }
@@ -178,13 +209,17 @@ fn judge(scenario: &ScenarioBuf, counts: Counts, end: End) -> Verdict {
 /// Steps up to which everything is compared after each.
 const FEW: usize = 4096;
 
-/// The same for a scenario in which results of another host are recorded: both sides are held to them too.
-fn verify_recorded(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
-    let care = match scenario.steps.len() {
+/// Everything after each step, where that can be borne.
+fn care_for(scenario: &ScenarioBuf) -> Care {
+    match scenario.steps.len() {
         0..=FEW => Care::Full,
         _ => Care::Cheap,
-    };
-    let Some(mut lanes) = lanes(hosts, Subject::Both, mode, care) else {
+    }
+}
+
+/// The same for a scenario in which results of another host are recorded: both sides are held to them too.
+fn verify_recorded(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
+    let Some(mut lanes) = lanes(hosts, Subject::Both, mode, care_for(scenario)) else {
         return Verdict::NoOriginal;
     };
     let mut items = (1..).zip(&scenario.steps).map(|(line, step)| {
@@ -226,18 +261,39 @@ pub struct OfTrace {
     pub notes: Vec<(u64, String)>,
 }
 
-/// Replays a trace on both sides, or on the port alone if there is no original, and holds them to it.
+/// Replays a trace on both sides, or on the port alone if there is no original, and holds them to it; then the
+/// hardened port, which must do as the real host did.
 ///
 /// # Errors
 /// It cannot be read, or is no trace that can be replayed.
 pub fn verify_trace(hosts: &Hosts, path: &Path) -> Result<OfTrace, LoadError> {
+    let sides = match lguest_c_reference::reference() {
+        Some(_) => Subject::Both,
+        None => Subject::Faithful,
+    };
+    let of = verify_trace_on(hosts, path, sides)?;
+    if !of.verdict.passed() {
+        return Ok(of);
+    }
+    let hardened = verify_trace_on(hosts, path, Subject::Hardened { without: 0 })?;
+    if !hardened.verdict.passed() {
+        return Ok(hardened);
+    }
+    // Those of the importer are the same in both.
+    let notes = hardened.notes;
+    Ok(OfTrace { notes, ..of })
+}
+
+/// Replays a trace on what `subject` names, and holds that to it.
+///
+/// # Errors
+/// It cannot be read, or is no trace that can be replayed.
+pub fn verify_trace_on(hosts: &Hosts, path: &Path, subject: Subject) -> Result<OfTrace, LoadError> {
     let broken = |error| LoadError::new(path, Why::Trace(error));
     let reader = Reader::open(path).map_err(|e| LoadError::new(path, Why::Unreadable(e)))?;
     let mut import = Import::new(reader, Detail::Reads).map_err(broken)?;
     let machine = import.machine;
-    let both = lanes(hosts, Subject::Both, machine.mode, Care::Cheap);
-    let alone = || lanes(hosts, Subject::Faithful, machine.mode, Care::Cheap);
-    let verdict = match both.or_else(alone) {
+    let verdict = match lanes(hosts, subject, machine.mode, Care::Cheap) {
         Some(mut lanes) => hold(&mut *lanes, &mut import).map_err(broken)?,
         None => Verdict::NoOriginal,
     };
@@ -251,6 +307,13 @@ pub fn verify_trace(hosts: &Hosts, path: &Path) -> Result<OfTrace, LoadError> {
 fn hold(lanes: &mut dyn Lanes, import: &mut Import) -> Result<Verdict, TraceError> {
     let machine = import.machine;
     let done = replay(lanes, &machine, &[], import, true)?;
+    for (line, fixes) in done.departures {
+        let what = format!(
+            "the hardened port does otherwise than was recorded, by fix {}",
+            hardened::names(fixes)
+        );
+        import.notes.push((line, what));
+    }
     Ok(match done.end {
         Ok(end) => Verdict::Pass(done.counts, end),
         Err(failure) => otherwise(failure, || None),

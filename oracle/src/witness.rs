@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::class::Class;
 use crate::report::Divergence;
+use crate::rig::Subject;
 use crate::text::print;
 
 /// Files kept for one class.
@@ -41,22 +42,24 @@ pub struct Minimal {
 #[derive(Debug)]
 pub struct Witnesses {
     folder: PathBuf,
+    subject: Subject,
     /// The classes met so far.
     pub classes: BTreeMap<Class, ClassRecord>,
 }
 
 impl Witnesses {
-    /// Witnesses go below `folder`, which is made now; that it can be written to is tried at once.
+    /// Witnesses of what `subject` did go below `folder`, which is made now; that it can be written to is tried at once.
     ///
     /// # Errors
     /// It cannot be made or written to.
-    pub fn new(folder: &Path) -> io::Result<Self> {
+    pub fn new(folder: &Path, subject: Subject) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let probe = folder.join(format!(".lgdiff-{}", std::process::id()));
         fs::write(&probe, b"")?;
         fs::remove_file(&probe)?;
         Ok(Witnesses {
             folder: folder.to_owned(),
+            subject,
             classes: BTreeMap::new(),
         })
     }
@@ -96,7 +99,7 @@ impl Witnesses {
             text.push_str(&format!("# {line}\n"));
         }
         text.push_str(&print(&found.scenario));
-        let report = format!("{}repeat: {}\n", found.text, repeat(&path));
+        let report = format!("{}repeat: {}\n", found.text, repeat(&path, self.subject));
         write_whole(&path.with_extension("txt"), report.as_bytes())?;
         write_whole(&path, text.as_bytes())?;
         record.files.push((index, path.clone()));
@@ -126,9 +129,13 @@ impl Witnesses {
     }
 }
 
-/// The command that runs a witness again.
-pub fn repeat(path: &Path) -> String {
-    format!("cargo run --release -- replay {}", path.display())
+/// The command that runs a witness of what `subject` did again.
+pub fn repeat(path: &Path, subject: Subject) -> String {
+    format!(
+        "cargo run --release -- replay{} {}",
+        subject.flags(),
+        path.display()
+    )
 }
 
 /// Writes a file beside its place, and moves it there when it is complete.

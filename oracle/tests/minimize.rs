@@ -285,7 +285,7 @@ fn the_classes_of_a_campaign_come_out_the_same_on_any_number_of_threads() {
     let flag = AtomicBool::new(false);
     let of = |threads: usize, work: Option<u64>| {
         let folder = folder(&format!("classes-{threads}-{}", work.unwrap_or(0)));
-        let mut witnesses = Witnesses::new(&folder).expect("a folder");
+        let mut witnesses = Witnesses::new(&folder, Subject::Both).expect("a folder");
         for (index, file) in (0..).zip(find(&corpora("findings")).expect("findings")) {
             let scenario = load(&file).expect("a scenario");
             for mode in modes(scenario.machine.mode) {

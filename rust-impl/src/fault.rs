@@ -12,7 +12,7 @@ use crate::guest::Lguest;
 use crate::host::Host;
 use crate::kill::Reason;
 use crate::mode::{Mode, Slot};
-use crate::policy::Policy;
+use crate::policy::{Fix, Policy};
 
 /// Bit of a fault's error code: it was a write.
 const FAULT_WRITE: u32 = 2;
@@ -126,8 +126,8 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
         &mut self,
         vaddr: Gva,
         allocate: bool,
-        pgd_flags: u32,
-        pmd_flags: u32,
+        mut pgd_flags: u32,
+        mut pmd_flags: u32,
     ) -> Result<Option<Slot<'h, M>>, HostBug> {
         let spgd = self.spgd_addr(self.cpu_pgd(), vaddr)?;
         if !spgd.get().has(PRESENT) {
@@ -138,6 +138,13 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
             if page == 0 {
                 self.kill_guest(&Reason::NoPtePage);
                 return Ok(None);
+            }
+            // The guest's stack can come before the Switcher, which needs to be written through.
+            if pgd_flags != M::CHECK_GPGD_MASK
+                && self.above_switcher(vaddr.0, M::PGDIR_SHIFT)
+                && self.mends(Fix::C24)
+            {
+                pgd_flags = M::CHECK_GPGD_MASK;
             }
             self.host.set_pgd(&spgd, M::Entry::naming(page, pgd_flags));
         }
@@ -153,6 +160,12 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
                 if page == 0 {
                     self.kill_guest(&Reason::NoPmdPage);
                     return Ok(None);
+                }
+                if pmd_flags != PAGE_TABLE
+                    && self.above_switcher(vaddr.0, M::PMD_SHIFT)
+                    && self.mends(Fix::C24)
+                {
+                    pmd_flags = PAGE_TABLE;
                 }
                 self.host.set_pmd(&spmd, M::Entry::naming(page, pmd_flags));
             }

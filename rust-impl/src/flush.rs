@@ -7,13 +7,14 @@
 
 use core::cell::Cell;
 
+use crate::addr::Gva;
 use crate::bug::HostBug;
 use crate::entry::{Entry, PRESENT};
 use crate::guest::{Lguest, PGDIRS};
 use crate::host::Host;
 use crate::kill::Reason;
 use crate::mode::{Mode, Slot};
-use crate::policy::Policy;
+use crate::policy::{Fix, Policy};
 use crate::walk::ShadowTable;
 
 /// Entries that are looked at together.
@@ -29,15 +30,53 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
     }
 
     /// H:445: releases the top-level entries of slot `idx` below the guest's kernel, which
-    /// keeps those of a slot that the kernel begins inside (C 654–660).
+    /// keeps all of one that the kernel begins inside ([`Fix::C9`]; C 654–660).
     pub(crate) fn flush_user_mappings(&self, idx: u32) -> Result<(), HostBug> {
-        let user = M::pgd_index(crate::Gva(self.kernel_address));
+        let user = M::pgd_index(Gva(self.kernel_address));
+        let inside = self.kernel_address.trailing_zeros() < M::PGDIR_SHIFT;
+        if inside && self.policy().fixes(Fix::C9) {
+            self.flush_below_kernel(idx)?;
+        }
         // Before the guest has told, there is nothing to do, and there may be no table.
         if user == 0 {
             return Ok(());
         }
         let top = self.top_level(idx)?;
         self.release_slots(&top, user, Self::release_pgd)
+    }
+
+    /// Releases what is the user's below the top-level entry that the kernel begins inside. A
+    /// page that is the kernel's in part goes too: it comes back with the next fault.
+    #[cold]
+    fn flush_below_kernel(&self, idx: u32) -> Result<(), HostBug> {
+        let kernel = Gva(self.kernel_address);
+        let mut upper = self.spgd_addr(idx, kernel)?.get();
+        if !upper.has(PRESENT) {
+            return Ok(());
+        }
+        if M::PAE {
+            let table = self.table(upper.table_address())?;
+            for i in 0..M::pmd_index(kernel) {
+                let spmd = table.slot(i);
+                if spmd.get().has(PRESENT) && self.mends(Fix::C9) {
+                    self.release_pmd(spmd)?;
+                }
+            }
+            upper = table.slot(M::pmd_index(kernel)).get();
+            if !upper.has(PRESENT) {
+                return Ok(());
+            }
+        }
+        let table = self.table(upper.table_address())?;
+        let in_part = u32::from(kernel.offset() != 0);
+        for i in 0..M::pte_index(kernel).wrapping_add(in_part) {
+            let spte = table.slot(i);
+            if spte.get().has(PRESENT) && self.mends(Fix::C9) {
+                self.release_pte(spte.get())?;
+                self.host.set_pte(&spte, M::Entry::ZERO);
+            }
+        }
+        Ok(())
     }
 
     /// H:450: releases all that hangs on a top-level entry, and the table (C 604–619 with

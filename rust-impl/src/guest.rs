@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The state of one guest, and the end of its life.
 
+use core::cell::Cell;
+
 use crate::host::Host;
 use crate::kill::Reason;
 use crate::mode::Mode;
-use crate::policy::Policy;
+use crate::policy::{Fix, Policy};
 use crate::setup::ENOMEM;
 
 /// Shadow tables kept for a guest at once.
@@ -95,6 +97,8 @@ pub struct Lguest<'h, M: Mode, P: Policy, H: Host<M>> {
     pub noirq_iret: u32,
     /// Stack pages pinned in the current step; see [`Lguest::begin_step`].
     pub pins: u32,
+    /// Bits of the fixes that made it act otherwise than the original; 0 under [`Faithful`](crate::Faithful).
+    fired: Cell<u32>,
 }
 
 impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
@@ -119,6 +123,7 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
             dead: Dead::Alive,
             noirq_iret: 0,
             pins: 0,
+            fired: Cell::new(0),
         }
     }
 
@@ -132,6 +137,30 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
     #[inline]
     pub const fn policy(&self) -> P {
         self.policy
+    }
+
+    /// The [bits](Fix::bit) of the fixes that made it act otherwise than the original would
+    /// have, since it was made. While this is 0 it has behaved as the original.
+    #[inline]
+    pub fn fired(&self) -> u32 {
+        self.fired.get()
+    }
+
+    /// [`Lguest::fired`], and starts anew.
+    #[inline]
+    pub fn take_fired(&self) -> u32 {
+        self.fired.replace(0)
+    }
+
+    /// Asked just where the port is about to depart from the original: whether it is to, which
+    /// is then told in [`Lguest::fired`].
+    #[inline(always)]
+    pub(crate) fn mends(&self, fix: Fix) -> bool {
+        let mends = self.policy.fixes(fix);
+        if mends {
+            self.fired.set(self.fired.get() | fix.bit());
+        }
+        mends
     }
 
     /// Starts to count pinned stack pages anew.

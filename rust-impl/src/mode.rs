@@ -13,6 +13,9 @@ pub trait Mode: Copy + Debug + Default + PartialEq + Eq + 'static {
     const PAE: bool;
     /// log2 of the bytes that one top-level entry covers.
     const PGDIR_SHIFT: u32;
+    /// The same for a middle-level entry; where there is none, for one that names a lowest-level
+    /// table.
+    const PMD_SHIFT: u32;
     /// Entries of the top level in use. The page that holds them may have room for more.
     const PTRS_PER_PGD: u32;
     /// Entries of a lowest-level table, which are as many as a page holds.
@@ -62,6 +65,7 @@ pub struct Pae;
 impl Mode for NoPae {
     const PAE: bool = false;
     const PGDIR_SHIFT: u32 = 22;
+    const PMD_SHIFT: u32 = 22;
     const PTRS_PER_PGD: u32 = 1024;
     const PTRS_PER_PTE: u32 = 1024;
     const CHECK_GPGD_MASK: u32 = PAGE_TABLE;
@@ -72,6 +76,7 @@ impl Mode for NoPae {
 impl Mode for Pae {
     const PAE: bool = true;
     const PGDIR_SHIFT: u32 = 30;
+    const PMD_SHIFT: u32 = 21;
     const PTRS_PER_PGD: u32 = 4;
     const PTRS_PER_PTE: u32 = 512;
     const CHECK_GPGD_MASK: u32 = PRESENT;

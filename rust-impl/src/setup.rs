@@ -9,7 +9,7 @@ use crate::host::Host;
 use crate::hypercalls::lguest_data;
 use crate::kill::Reason;
 use crate::mode::Mode;
-use crate::policy::Policy;
+use crate::policy::{Fix, Policy};
 
 /// Out of memory, as a negative error number.
 pub const ENOMEM: i32 = -12;
@@ -19,7 +19,7 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
     /// it run in linear mode (C 1073–1093). 0, or [`ENOMEM`].
     ///
     /// Where the Switcher's tables cannot be had, the top level is left allocated; only
-    /// [`Lguest::free_guest_pagetable`] frees it.
+    /// [`Lguest::free_guest_pagetable`] frees it, which nobody calls then ([`Fix::C7b`]).
     ///
     /// # Errors
     /// The host would have crashed.
@@ -33,6 +33,10 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
         self.cpu().linear_pages = true;
         if !self.allocate_switcher_mapping()? {
             self.release_all_pagetables()?;
+            if self.mends(Fix::C7b) {
+                self.host.free_page(self.pgdir(first).pgdir)?;
+                self.pgdir_mut(first).pgdir = 0;
+            }
             return Ok(ENOMEM);
         }
         Ok(0)

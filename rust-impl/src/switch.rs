@@ -7,7 +7,7 @@ use crate::guest::{Lguest, PGDIRS};
 use crate::host::Host;
 use crate::kill::Reason;
 use crate::mode::Mode;
-use crate::policy::Policy;
+use crate::policy::{Fix, Policy};
 
 impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
     /// H:430: the guest goes over to the tables at `pgtable` (C 867–904).
@@ -25,6 +25,12 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
             self.release_all_pagetables()?;
             self.cpu().linear_pages = false;
             newpgdir = PGDIRS;
+            // The slot of linear mode goes by 0 already. A second one of that name would never
+            // be told of the guest's changes.
+            if pgtable.0 == 0 && self.mends(Fix::C17) {
+                newpgdir = self.find_pgdir(pgtable);
+                repin = true;
+            }
         } else {
             newpgdir = self.find_pgdir(pgtable);
         }

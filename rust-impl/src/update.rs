@@ -5,23 +5,23 @@
 
 use crate::addr::{Gpa, Gva};
 use crate::bug::HostBug;
-use crate::entry::{ACCESSED, DIRTY, Entry, PRESENT};
+use crate::entry::{ACCESSED, DIRTY, Entry, PRESENT, RW};
 use crate::guest::{Lguest, PGDIRS};
 use crate::host::Host;
 use crate::kill::Reason;
 use crate::mode::Mode;
-use crate::policy::Policy;
+use crate::policy::{Fix, Policy};
 
 impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
     /// H:400: the guest changed top-level entry `idx` of the table at `gpgdir` (C 1030–1052).
     ///
-    /// The bound lets one index too many through. Without PAE it lies behind the page; with
-    /// PAE it is an entry of the page that is always empty.
+    /// The bound lets one index too many through ([`Fix::C1`]). Without PAE it lies behind the
+    /// page; with PAE it is an entry of the page that is always empty.
     ///
     /// # Errors
     /// The host would have crashed.
     pub fn guest_set_pgd(&mut self, gpgdir: Gpa, idx: u32) -> Result<(), HostBug> {
-        if idx > M::PTRS_PER_PGD {
+        if idx > M::PTRS_PER_PGD || (idx == M::PTRS_PER_PGD && self.mends(Fix::C1)) {
             self.kill_guest(&Reason::SetPgdIndex(idx, M::PTRS_PER_PGD));
             return Ok(());
         }
@@ -33,6 +33,14 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
             // which need not be these.
             if !self.allocate_switcher_mapping()? {
                 self.kill_guest(&Reason::CannotPopulateSwitcher);
+            }
+            // Else these would be run on, and even given to another table, as if it were there.
+            if pgdir != self.cpu_pgd()
+                && self.pgdir(pgdir).switcher_mapped
+                && self.above_switcher(idx << M::PGDIR_SHIFT, M::PGDIR_SHIFT)
+                && self.mends(Fix::C3)
+            {
+                self.pgdir_mut(pgdir).switcher_mapped = false;
             }
             self.pgdir_mut(pgdir).last_host_cpu = -1;
         }
@@ -80,7 +88,7 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
     /// H:420: the same for the shadow in slot `idx` (C 932–975).
     ///
     /// An entry that the guest marked as used goes in at once, which spares a fault. One that
-    /// fails the check leaves the old entry standing although it was released.
+    /// fails the check leaves the old entry standing although it was released ([`Fix::C2`]).
     fn __guest_set_pte(&mut self, idx: u32, vaddr: Gva, gpte: M::Entry) -> Result<(), HostBug> {
         let mut upper = self.spgd_addr(idx, vaddr)?.get();
         if !upper.has(PRESENT) {
@@ -95,12 +103,23 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
         let spte = self.spte_addr(upper, vaddr)?;
         self.release_pte(spte.get())?;
 
-        let entry = if gpte.has(DIRTY | ACCESSED) && !self.gpte_in_iomem(gpte) {
+        let used = gpte.has(DIRTY | ACCESSED) && !self.gpte_in_iomem(gpte);
+        // One that is not present would hold a reference that nothing puts back.
+        let entry = if used && (gpte.has(PRESENT) || !self.mends(Fix::C23)) {
             if !self.check_gpte(gpte) {
+                if spte.get().has(PRESENT) && self.mends(Fix::C2) {
+                    self.host.set_pte(&spte, M::Entry::ZERO);
+                }
                 return Ok(());
             }
-            // The dirty bit itself is the write flag, so it goes on as 0x40.
-            self.gpte_to_spte(gpte, gpte.flags() & DIRTY)
+            // What is had for reading may be a frame that others see too, and must not be
+            // mapped for writing.
+            if gpte.flags() & (PRESENT | RW | DIRTY) == PRESENT | RW && self.mends(Fix::C25) {
+                self.gpte_to_spte(gpte, RW)
+            } else {
+                // The dirty bit itself is the write flag, so it goes on as 0x40.
+                self.gpte_to_spte(gpte, gpte.flags() & DIRTY)
+            }
         } else {
             M::Entry::ZERO
         };

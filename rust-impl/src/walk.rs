@@ -6,7 +6,7 @@
 
 use crate::addr::{Gpa, Gva};
 use crate::bug::{BugKind, HostBug};
-use crate::entry::{Entry, PAGE_SHIFT, PRESENT};
+use crate::entry::{Entry, PAGE_SHIFT, PAGE_SIZE, PRESENT};
 use crate::guest::Lguest;
 use crate::host::Host;
 use crate::mode::{Mode, Slot, Table};
@@ -119,6 +119,15 @@ impl<'h, M: Mode, P: Policy, H: Host<M>> Lguest<'h, M, P, H> {
     pub(crate) fn spte_addr(&self, upper: M::Entry, vaddr: Gva) -> Result<Slot<'h, M>, HostBug> {
         bug_on_absent(upper)?;
         Ok(self.table(upper.table_address())?.slot(M::pte_index(vaddr)))
+    }
+
+    /// Whether the upper-level entry for `vaddr`, which covers `1 << shift` bytes, is on the way
+    /// to a page of the Switcher.
+    pub(crate) fn above_switcher(&self, vaddr: u32, shift: u32) -> bool {
+        let first = self.host.switcher_addr();
+        let pages = self.host.nr_cpu_ids().wrapping_mul(2);
+        let last = first.wrapping_add(pages.wrapping_mul(PAGE_SIZE));
+        (first >> shift..=last >> shift).contains(&(vaddr >> shift))
     }
 
     /// Where the guest's top-level entry for an address lies (C 136–140).

@@ -126,10 +126,7 @@ impl<A: Side, B: Side> Pair<A, B> {
         pages: impl Iterator<Item = PageRecord> + Clone,
         care: Care,
     ) -> Result<Result<i32, HostBug>, Difference> {
-        self.care = care;
-        self.dice = machine.seed | 1;
-        let a = self.a.start(machine, &mut pages.clone());
-        let b = self.b.start(machine, &mut pages.clone());
+        let (a, b) = self.begin(machine, pages, care);
         if a != b {
             return Err(Difference::Init);
         }
@@ -137,11 +134,31 @@ impl<A: Side, B: Side> Pair<A, B> {
         Ok(a)
     }
 
+    /// Starts both, and compares nothing: what each `init_guest_pagetable` came to.
+    pub fn begin(
+        &mut self,
+        machine: &Machine,
+        pages: impl Iterator<Item = PageRecord> + Clone,
+        care: Care,
+    ) -> (Result<i32, HostBug>, Result<i32, HostBug>) {
+        self.care = care;
+        self.dice = machine.seed | 1;
+        let a = self.a.start(machine, &mut pages.clone());
+        let b = self.b.start(machine, &mut pages.clone());
+        (a, b)
+    }
+
     /// One step on both.
     #[inline]
     pub fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
         let a = self.a.step(step);
         let b = self.b.step(step);
+        self.compare(step, a, b)
+    }
+
+    /// Compares the sides after a step that came to `a` and `b` on them.
+    #[inline(always)]
+    pub fn compare(&mut self, step: &Step, a: Outcome, b: Outcome) -> Result<Outcome, Difference> {
         if a != b {
             return Err(Difference::Outcome(a, b));
         }

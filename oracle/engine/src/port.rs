@@ -27,6 +27,16 @@ impl<'h, M: Mode, P: Policy, H: PortHost<M>> PortSide<'h, M, P, H> {
         }
     }
 
+    /// The bits of the fixes that made it act otherwise than the original since the reset.
+    pub fn fired(&self) -> u32 {
+        self.guest.fired()
+    }
+
+    /// The same since the last time, or since the reset.
+    pub fn take_fired(&self) -> u32 {
+        self.guest.take_fired()
+    }
+
     /// The guest itself.
     pub fn guest(&mut self) -> &mut Lguest<'h, M, P, H> {
         &mut self.guest

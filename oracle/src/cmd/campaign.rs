@@ -16,7 +16,10 @@ use crate::rig::Subject;
 
 /// Runs the campaign that the arguments describe.
 pub fn campaign(args: &CampaignArgs, interrupted: &AtomicBool) -> Exit {
-    let subject = Subject::from(args.subject);
+    let subject = match args.subject.with(args.without) {
+        Ok(subject) => subject,
+        Err(error) => return usage(error),
+    };
     if !reference::announce() && subject != Subject::Faithful {
         return Exit::Nothing;
     }

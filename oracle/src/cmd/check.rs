@@ -12,7 +12,7 @@ use crate::recording;
 use crate::rig::Subject;
 
 /// The corpora of this project: below the current folder, or else where it was built.
-fn corpora() -> PathBuf {
+pub fn corpora() -> PathBuf {
     let here = Path::new("corpora");
     if here.is_dir() {
         here.into()
@@ -34,7 +34,8 @@ pub fn check(args: &CheckArgs, interrupted: &AtomicBool) -> Exit {
         }
         Err(error) => return usage(error),
     };
-    let (mut exit, cases) = replay::run_files(&files, interrupted, original, true);
+    let (mut exit, cases) =
+        replay::run_files(&files, interrupted, replay::Judge::Sides(original), true);
     if exit == Exit::Usage {
         return exit;
     }

@@ -111,7 +111,7 @@ fn keep(
             write(&out, hosts, Subject::Both, small, &origin).map_err(|e| (out.clone(), e))?;
             println!("{} {class}", class.id());
             println!("{small}, {} candidates", small.done.runs);
-            println!("  {}", repeat(&out));
+            println!("  {}", repeat(&out, Subject::Both));
         }
         Emit::Rust => {
             let text = emit::rust(&small.done.scenario, &class.to_string());
@@ -134,7 +134,7 @@ fn others(out: &Path, hosts: &Hosts, small: &Small) -> Result<(), (PathBuf, std:
     }
     let folder = out.with_extension("others");
     let failed = |error| (folder.clone(), error);
-    let mut witnesses = Witnesses::new(&folder).map_err(failed)?;
+    let mut witnesses = Witnesses::new(&folder, Subject::Both).map_err(failed)?;
     let mode = small.done.scenario.machine.mode;
     for (class, scenario) in &small.done.others {
         let Some(found) = divergence(hosts, Subject::Both, scenario, mode) else {
@@ -145,7 +145,7 @@ fn others(out: &Path, hosts: &Hosts, small: &Small) -> Result<(), (PathBuf, std:
         eprintln!(
             "met on the way: {} {class}\n  {}",
             class.id(),
-            repeat(&path)
+            repeat(&path, Subject::Both)
         );
     }
     Ok(())

@@ -5,6 +5,7 @@ mod campaign;
 mod check;
 mod explain;
 mod files;
+mod findings;
 mod generate;
 mod minimize;
 mod record;
@@ -22,6 +23,7 @@ use lguest_engine::PagingMode;
 
 use crate::exit::Exit;
 use crate::generate::Profile;
+use crate::hardened::mask_of;
 use crate::minimize::sides::Keep;
 use crate::rig::Subject;
 
@@ -57,6 +59,8 @@ enum Verb {
     Export(ExportArgs),
     /// Makes the recordings of scenarios: what the original does in each step
     Record(RecordArgs),
+    /// Lists the findings, checks that each still shows as it should, and makes the table of them
+    Findings(FindingsArgs),
     /// Tells which original this program was built with
     Reference,
 }
@@ -96,15 +100,21 @@ enum SubjectArg {
     Both,
     Original,
     Faithful,
+    Hardened,
 }
 
-impl From<SubjectArg> for Subject {
-    fn from(subject: SubjectArg) -> Self {
-        match subject {
-            SubjectArg::Both => Subject::Both,
-            SubjectArg::Original => Subject::Original,
-            SubjectArg::Faithful => Subject::Faithful,
-        }
+impl SubjectArg {
+    /// The subject, with the fixes that are switched off, if it is one that has any.
+    fn with(self, without: Option<u32>) -> Result<Subject, &'static str> {
+        Ok(match (self, without) {
+            (SubjectArg::Hardened, without) => Subject::Hardened {
+                without: without.unwrap_or(0),
+            },
+            (_, Some(_)) => return Err("--without is for --subject hardened"),
+            (SubjectArg::Both, None) => Subject::Both,
+            (SubjectArg::Original, None) => Subject::Original,
+            (SubjectArg::Faithful, None) => Subject::Faithful,
+        })
     }
 }
 
@@ -128,9 +138,12 @@ struct CampaignArgs {
     /// boot, chaos, mixed or trace; the first three in turn if not given
     #[arg(long, value_name = "NAME", value_parser = profile)]
     profile: Option<Profile>,
-    /// What runs: both and compared, or one alone
+    /// What runs: both and compared, one alone, or the hardened port against the original
     #[arg(long, value_enum, default_value = "both")]
     subject: SubjectArg,
+    /// Fixes of the hardened port that are switched off, by the ids of their findings: C2,C23
+    #[arg(long, value_name = "ID,...", value_parser = mask_of)]
+    without: Option<u32>,
     /// Ends at the first difference
     #[arg(long)]
     stop_at_first: bool,
@@ -140,6 +153,12 @@ struct CampaignArgs {
     /// Where witnesses go
     #[arg(long, value_name = "DIR", default_value = "divergences")]
     out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReplaySubject {
+    Both,
+    Hardened,
 }
 
 #[derive(Args)]
@@ -156,6 +175,12 @@ struct ReplayArgs {
     /// Holds the port to the recordings, as without the original
     #[arg(long)]
     recorded: bool,
+    /// `both` is original and port compared, and the hardened port after them; `hardened` is that alone
+    #[arg(long, value_enum, default_value = "both")]
+    subject: ReplaySubject,
+    /// Fixes of the hardened port that are switched off, by the ids of their findings: C2,C23
+    #[arg(long, value_name = "ID,...", value_parser = mask_of)]
+    without: Option<u32>,
 }
 
 #[derive(Args)]
@@ -267,6 +292,16 @@ struct ImportArgs {
     output: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct FindingsArgs {
+    /// The corpora, with the findings in a folder of that name
+    #[arg(long, value_name = "DIR")]
+    corpora: Option<PathBuf>,
+    /// Writes nothing; fails if the table in README.md is not as it should be
+    #[arg(long)]
+    check: bool,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum SideArg {
     Original,
@@ -363,6 +398,7 @@ pub fn main() -> Exit {
         Verb::Import(args) => trace::import(&args),
         Verb::Export(args) => trace::export(&args),
         Verb::Record(args) => record::record(&args),
+        Verb::Findings(args) => findings::findings(&args, &interrupted),
         Verb::Reference => reference::reference(),
     }
 }

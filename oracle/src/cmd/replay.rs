@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use lguest_engine::PagingMode;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{ReplayArgs, reference, usage};
+use super::{ReplayArgs, ReplaySubject, reference, usage};
 use crate::exit::Exit;
 use crate::load::{LoadError, find_all, is_trace, load};
 use crate::recording::orphans_told;
-use crate::rig::{Hosts, mode_name, modes};
+use crate::rig::{Hosts, Subject, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
-use crate::verify::{Verdict, verify, verify_by_recording, verify_trace};
+use crate::verify::{
+    Verdict, verify, verify_by_recording, verify_hardened, verify_trace, verify_trace_on,
+};
 use crate::witness::write_whole;
 
 /// One scenario in one mode.
@@ -47,7 +49,15 @@ pub fn replay(args: &ReplayArgs, interrupted: &AtomicBool) -> Exit {
         Err(error) => return usage(error),
     };
     let original = !args.recorded && reference::announce_judge();
-    let (exit, cases) = run_files(&files, interrupted, original, args.quiet);
+    let judge = match (args.subject, args.without) {
+        (ReplaySubject::Hardened, _) if !original => {
+            return usage("--subject hardened needs the original beside it");
+        }
+        (ReplaySubject::Hardened, without) => Judge::Hardened(without.unwrap_or(0)),
+        (ReplaySubject::Both, None) => Judge::Sides(original),
+        (ReplaySubject::Both, Some(_)) => return usage("--without is for --subject hardened"),
+    };
+    let (exit, cases) = run_files(&files, interrupted, judge, args.quiet);
     let exit = exit.and(orphans_told(&args.paths));
     finish(exit, &cases, "replay", args.junit.as_deref())
 }
@@ -71,11 +81,20 @@ pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> 
     }
 }
 
-/// Runs files in all their modes, against the original or against recordings; bad input ends it with nothing run.
+/// What scenarios are held to.
+#[derive(Clone, Copy)]
+pub enum Judge {
+    /// Original and port are compared, or without the original, the port is held to the recordings.
+    Sides(bool),
+    /// The hardened port alone is verified, without the fixes in this mask.
+    Hardened(u32),
+}
+
+/// Runs files in all their modes; bad input ends it with nothing run.
 pub fn run_files(
     files: &[PathBuf],
     interrupted: &AtomicBool,
-    original: bool,
+    judge: Judge,
     quiet: bool,
 ) -> (Exit, Vec<Case>) {
     let mut inputs = Vec::new();
@@ -118,13 +137,14 @@ pub fn run_files(
         };
         let done = match &scenario {
             Some(scenario) => {
-                let judge = |mode| match original {
-                    true => verify(&hosts, scenario, mode),
-                    false => verify_by_recording(&hosts, file, scenario, mode),
+                let judge = |mode| match judge {
+                    Judge::Sides(true) => verify(&hosts, scenario, mode),
+                    Judge::Sides(false) => verify_by_recording(&hosts, file, scenario, mode),
+                    Judge::Hardened(without) => verify_hardened(&hosts, scenario, mode, without),
                 };
                 of_scenario(&judge, scenario, interrupted, &mut add)
             }
-            None => of_trace(&hosts, file, interrupted, &mut add),
+            None => of_trace(&hosts, file, interrupted, judge, &mut add),
         };
         if done != Exit::Agree {
             return (exit.and(done), cases);
@@ -157,12 +177,22 @@ fn of_scenario(
 }
 
 /// The same for a trace, which is read as it is replayed, and has one mode.
-fn of_trace(hosts: &Hosts, file: &Path, interrupted: &AtomicBool, add: &mut Add<'_>) -> Exit {
+fn of_trace(
+    hosts: &Hosts,
+    file: &Path,
+    interrupted: &AtomicBool,
+    judge: Judge,
+    add: &mut Add<'_>,
+) -> Exit {
     if interrupted.load(Ordering::Relaxed) {
         return Exit::Interrupted;
     }
     let begun = Instant::now();
-    match verify_trace(hosts, file) {
+    let of = match judge {
+        Judge::Hardened(without) => verify_trace_on(hosts, file, Subject::Hardened { without }),
+        Judge::Sides(_) => verify_trace(hosts, file),
+    };
+    match of {
         Ok(of) => {
             for (line, note) in &of.notes {
                 eprintln!("{}:{line}: {note}", file.display());

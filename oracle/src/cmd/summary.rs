@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A campaign's result, for people and for programs.
 
+use lguest_shadow::Fix;
 use serde_json::{Map, Value, json};
 
 use crate::campaign::{Options, Report};
 use crate::exit::Exit;
-use crate::rig::mode_name;
+use crate::rig::{Subject, mode_name};
 use crate::witness::repeat;
 
 /// Version of the JSON object.
@@ -33,6 +34,17 @@ pub fn print(options: &Options, report: &Report) {
             tally.breaches
         );
     }
+    let departures: u64 = report.tallies.iter().map(|(_, t)| t.departures).sum();
+    if departures != 0 {
+        let by_fix = Fix::ALL.into_iter().enumerate().map(|(i, fix)| {
+            let count: u64 = report.tallies.iter().map(|(_, t)| t.by_fix[i]).sum();
+            format!("{} {count}", fix.id())
+        });
+        println!(
+            "{departures} scenarios depart from the original, as fixes explain: {}",
+            by_fix.collect::<Vec<_>>().join(", ")
+        );
+    }
     let steps: u64 = report.tallies.iter().map(|(_, tally)| tally.steps).sum();
     println!(
         "campaign: seed {}, {} threads, {seconds:.1} s, {:.0} steps a second{}",
@@ -57,7 +69,7 @@ pub fn print(options: &Options, report: &Report) {
             record.first.0
         );
         for (_, file) in &record.files {
-            println!("  {}", repeat(file));
+            println!("  {}", repeat(file, options.subject));
         }
         if let Some(minimal) = &record.minimal {
             let how = if minimal.whole {
@@ -67,7 +79,7 @@ pub fn print(options: &Options, report: &Report) {
             };
             println!(
                 "  {}   # {} steps, {how}",
-                repeat(&minimal.file),
+                repeat(&minimal.file, options.subject),
                 minimal.steps
             );
         }
@@ -81,7 +93,7 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
         .tallies
         .iter()
         .map(|(mode, tally)| {
-            let counts = json!({
+            let mut counts = json!({
                 "scenarios": tally.scenarios,
                 "steps": tally.steps,
                 "events": tally.events,
@@ -93,6 +105,12 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
                 "known": tally.known,
                 "steps_per_second": tally.steps as f64 / seconds.max(1e-9),
             });
+            if let Subject::Hardened { .. } = options.subject {
+                let by_fix = Fix::ALL.into_iter().map(Fix::id).zip(tally.by_fix);
+                counts["departures"] = by_fix
+                    .map(|(id, n)| (id.to_owned(), Value::from(n)))
+                    .collect();
+            }
             (mode_name(*mode).to_owned(), counts)
         })
         .collect();
@@ -111,12 +129,12 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
                 "scenario": record.first.0,
                 "step": record.first.1,
                 "file": file,
-                "command": record.files.first().map(|(_, file)| repeat(file)),
+                "command": record.files.first().map(|(_, file)| repeat(file, options.subject)),
                 "minimal": record.minimal.as_ref().map(|minimal| json!({
                     "file": minimal.file.display().to_string(),
                     "steps": minimal.steps,
                     "one_minimal": minimal.whole,
-                    "command": repeat(&minimal.file),
+                    "command": repeat(&minimal.file, options.subject),
                 })),
             })
         })

@@ -158,7 +158,11 @@ fn keep(
     let name = path.file_name().unwrap_or_default().display();
     let origin = format!("minimized from {name}");
     write(&file, &hosts, options.subject, &small, &origin).map_err(|error| error.to_string())?;
-    announce(&format!("{} {small}\n  {}", class.id(), repeat(&file)));
+    announce(&format!(
+        "{} {small}\n  {}",
+        class.id(),
+        repeat(&file, options.subject)
+    ));
     if let Some(record) = witnesses.classes.get_mut(class) {
         record.minimal = Some(Minimal {
             file,
@@ -177,7 +181,11 @@ fn keep(
         let added = witnesses
             .met(index, &found, &origin)
             .map_err(|error| error.to_string())?;
-        announce(&format!("{} {other}\n  {}", other.id(), repeat(&added)));
+        announce(&format!(
+            "{} {other}\n  {}",
+            other.id(),
+            repeat(&added, options.subject)
+        ));
     }
     Ok(())
 }

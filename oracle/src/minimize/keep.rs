@@ -113,7 +113,7 @@ pub fn write(
     }
     text.push_str(&print::print(scenario));
     if let Some(found) = divergence(hosts, subject, scenario, scenario.machine.mode) {
-        let report = format!("{}repeat: {}\n", found.text, repeat(path));
+        let report = format!("{}repeat: {}\n", found.text, repeat(path, subject));
         write_whole(&path.with_extension("txt"), report.as_bytes())?;
     }
     write_whole(path, text.as_bytes())

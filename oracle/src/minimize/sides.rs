@@ -2,11 +2,13 @@
 //! The goal of keeping a class, or a kind, of trouble: candidates run on the sides that showed it.
 
 use lguest_engine::{Care, PagingMode, Side};
+use lguest_shadow::Mixed;
 
 use super::sight::{self, Sighting};
 use super::{Goal, Look};
 use crate::class::Class;
 use crate::drive::{Alone, Both};
+use crate::hardened;
 use crate::rig::{Hosts, Subject};
 use crate::scenario_buf::ScenarioBuf;
 
@@ -81,6 +83,27 @@ impl<S: Side> Eye for One<Alone<S>> {
     }
 }
 
+/// Looks at the port with fixes beside the original.
+struct Parted<'h> {
+    hosts: &'h Hosts,
+    fixes: Mixed,
+    mode: PagingMode,
+}
+
+impl Eye for Parted<'_> {
+    fn see(&mut self, scenario: &ScenarioBuf) -> Option<Sighting> {
+        match hardened::verify(self.hosts, scenario, self.mode, self.fixes, Care::Full)? {
+            Err(hardened::Fault::Found(found)) => Some(Sighting {
+                class: found.class,
+                steps: found.step.map_or(scenario.steps.len(), |step| step + 1),
+                known: false,
+                end: None,
+            }),
+            _ => None,
+        }
+    }
+}
+
 /// An eye on what a campaign with this subject runs; nothing if that needs the original and it is not built in.
 pub fn eye<'h>(
     hosts: &'h Hosts,
@@ -101,6 +124,14 @@ pub fn eye<'h>(
             Box::new(eye)
         }
         (Subject::Original, _) => Box::new(One(hosts.original_alone(pae)?, mode)),
+        (Subject::Hardened { without }, _) => {
+            hosts.original_alone(pae)?;
+            Box::new(Parted {
+                hosts,
+                fixes: Mixed::ALL.without(without),
+                mode,
+            })
+        }
         (Subject::Faithful, true) => Box::new(One(hosts.port_pae(), mode)),
         (Subject::Faithful, false) => Box::new(One(hosts.port_nopae(), mode)),
     })

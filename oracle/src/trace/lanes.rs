@@ -2,10 +2,10 @@
 //! The sides that a trace is replayed on: both in lockstep, or one alone.
 
 use lguest_engine::{
-    Care, Difference, Left, Machine, Machinery, Outcome, PageRecord, PagingMode, Pair, PortSide,
-    Runner, Side, Step, left,
+    Care, Difference, Left, Machine, Machinery, Outcome, PageRecord, PagingMode, Pair, PortHost,
+    PortSide, Runner, Side, Step, left,
 };
-use lguest_shadow::{Faithful, HostBug, NoPae, Pae};
+use lguest_shadow::{Faithful, Hardened, HostBug, Mixed, Mode, NoPae, Pae, Policy};
 use similar::TextDiff;
 
 use super::traced::{Observed, Traced};
@@ -47,6 +47,10 @@ pub trait Lanes {
     fn over(&self) -> bool;
     /// The guest is dead.
     fn dead(&self) -> bool;
+    /// The fixes that acted on a side since the last time.
+    fn acted(&mut self) -> u32 {
+        0
+    }
     /// How the sides differ, for a person.
     fn describe(&self, difference: &Difference) -> String;
 }
@@ -133,6 +137,7 @@ pub struct One<A: Side<Host = SimHost>> {
     pub name: &'static str,
     /// The side.
     pub runner: Runner<Traced<A>>,
+    acted: fn(&A) -> u32,
 }
 
 impl<A: Side<Host = SimHost>> One<A> {
@@ -141,6 +146,20 @@ impl<A: Side<Host = SimHost>> One<A> {
         One {
             name,
             runner: Runner::new(Traced::new(side)),
+            acted: |_| 0,
+        }
+    }
+}
+
+impl<'h, M: Mode, P: Policy> One<PortSide<'h, M, P, SimHost>>
+where
+    SimHost: PortHost<M>,
+{
+    /// A port with fixes: where one of them acts, it may do otherwise than was recorded.
+    pub fn mended(port: &'h SimHost, policy: P) -> Self {
+        One {
+            acted: PortSide::take_fired,
+            ..One::new("hardened port", PortSide::new(port, policy))
         }
     }
 }
@@ -186,6 +205,10 @@ impl<A: Side<Host = SimHost>> Lanes for One<A> {
         self.runner.side.dead() != 0
     }
 
+    fn acted(&mut self) -> u32 {
+        (self.acted)(self.runner.side.side())
+    }
+
     fn describe(&self, difference: &Difference) -> String {
         format!("{difference:?}")
     }
@@ -210,6 +233,19 @@ pub fn lanes(
             "port",
             PortSide::<NoPae, _, _>::new(port, Faithful),
         )),
+        (Subject::Hardened { without: 0 }, true) => {
+            Box::new(One::<PortSide<'_, Pae, _, _>>::mended(port, Hardened))
+        }
+        (Subject::Hardened { without: 0 }, false) => {
+            Box::new(One::<PortSide<'_, NoPae, _, _>>::mended(port, Hardened))
+        }
+        (Subject::Hardened { without }, true) => Box::new(One::<PortSide<'_, Pae, _, _>>::mended(
+            port,
+            Mixed::ALL.without(without),
+        )),
+        (Subject::Hardened { without }, false) => Box::new(
+            One::<PortSide<'_, NoPae, _, _>>::mended(port, Mixed::ALL.without(without)),
+        ),
         (_, true) => Box::new(Two::new(
             original()?,
             PortSide::<Pae, _, _>::new(port, Faithful),

@@ -18,6 +18,9 @@ pub struct Replayed {
     pub counts: Counts,
     /// Those results by letter.
     pub letters: BTreeMap<u8, u64>,
+    /// Where a port with fixes did otherwise than was recorded: the record, and the bits of the fixes that acted in
+    /// its step.
+    pub departures: Vec<(u64, u32)>,
     /// How it ended.
     pub end: Result<End, Failure>,
 }
@@ -66,6 +69,7 @@ pub fn replay(
     let mut done = Replayed {
         counts: Counts::default(),
         letters: BTreeMap::new(),
+        departures: Vec::new(),
         end: Ok(End::Lived),
     };
     let end = go(lanes, machine, pages, items, reads, &mut done)?;
@@ -127,8 +131,11 @@ fn go(
             }
             continue;
         }
-        if let Err(mismatch) = hand.settle(lanes, &mut done.letters) {
-            return Ok(Err(Failure::Mismatch(mismatch)));
+        let acted = lanes.acted();
+        match hand.settle(lanes, &mut done.letters) {
+            Ok(()) => {}
+            Err(mismatch) if acted != 0 => done.departures.push((mismatch.at, acted)),
+            Err(mismatch) => return Ok(Err(Failure::Mismatch(mismatch))),
         }
         if last && lanes.over() {
             break;

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The harm that a scenario did to the host on one side alone, as a class and as a report.
+
+use std::fmt::Write as _;
+
+use lguest_engine::{Left, Outcome, PagingMode, Step};
+
+use crate::class::{Class, Kind, verb_name};
+use crate::drive::End;
+use crate::findings;
+use crate::report::Divergence;
+use crate::rig::mode_name;
+use crate::scenario_buf::ScenarioBuf;
+
+/// The step in which the host crashed, if it did in one; to be told of each step and its outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Crashed(Option<Step>);
+
+impl Crashed {
+    /// Takes up a step.
+    #[inline]
+    pub fn see(&mut self, step: &Step, outcome: Option<&Outcome>) {
+        if matches!(outcome, Some(Outcome::Bug(_))) {
+            self.0 = Some(*step);
+        }
+    }
+}
+
+/// The class of the harm in an end, if there is any. A crash outside of all steps is one of the last, `destroy`.
+pub fn class_of(mode: PagingMode, end: &End, crashed: Crashed) -> Option<Class> {
+    if !findings::harms(end) {
+        return None;
+    }
+    let (kind, verb, observable) = match end {
+        End::Lived | End::Killed => return None,
+        End::Bug(bug) => {
+            let verb = crashed.0.as_ref().map_or("destroy", |s| verb_name(Some(s)));
+            (Kind::HostBug, verb, bug.kind().name())
+        }
+        End::NoGuest(_, left) => (Kind::Breach, verb_name(None), left_name(left)),
+        End::Breach(left, _) => (Kind::Breach, "destroy", left_name(left)),
+    };
+    Some(Class {
+        mode: mode_name(mode),
+        kind,
+        verb,
+        observable: observable.into(),
+    })
+}
+
+fn left_name(left: &Left) -> &'static str {
+    match (left.tables, left.references) {
+        (0, _) => "references are left",
+        (_, 0) => "tables are left",
+        _ => "tables and references are left",
+    }
+}
+
+/// Harm to the host of the port that has fixes against all that is known: nothing explains it.
+pub fn report(
+    mode: PagingMode,
+    end: &End,
+    crashed: Crashed,
+    mut scenario: ScenarioBuf,
+) -> Option<Divergence> {
+    let class = class_of(mode, end, crashed)?;
+    scenario.machine.mode = mode;
+    let mut text = format!("class {} {class}\nthe hardened port: {end}\n", class.id());
+    let like: Vec<_> = findings::shown(end).collect();
+    // A String takes whatever is written to it.
+    let _ = match like.as_slice() {
+        [] => writeln!(text, "no finding shows like this"),
+        ids => writeln!(text, "so shows finding {}", ids.join(", ")),
+    };
+    Some(Divergence {
+        step: None,
+        class,
+        scenario,
+        text,
+    })
+}
