@@ -84,7 +84,7 @@ fn every_finding_is_minimized_and_keeps_its_class() {
             let left = &small.done.scenario;
             assert!(small.done.minimal);
             assert!(
-                left.steps.len() <= scenario.steps.len().min(6),
+                left.steps.len() <= scenario.steps.len().min(8),
                 "{}",
                 print(left)
             );
@@ -362,4 +362,45 @@ fn an_emitted_test_holds_any_text() {
     assert!(rust.contains("r#\"\nmachine mode=pae"), "{rust}");
     assert!(rust.contains("fn pae_12_new_line()"), "{rust}");
     assert!(!rust.contains('\u{7}'));
+}
+
+#[test]
+fn a_crash_at_the_end_is_one_of_destroy_whether_that_is_written_down_or_not() {
+    if !has_original() {
+        return;
+    }
+    let hosts = Hosts::new().expect("room for two hosts");
+    let text = "machine mode=pae
+expect agree
+LGUEST_INIT 0x0
+NEW_PGTABLE 0x600
+write 0x600 8 0x1
+write 0x460 8 0x1
+write 0x900 8 0x1
+demand_page 0x11920000
+SET_PTE 0x0 0x11920000 0x44020
+";
+    for end in ["", "run 0\n", "destroy\n", "async LOAD_TLS 0x0\ndestroy\n"] {
+        let scenario = parse(&format!("{text}{end}")).expect("a scenario");
+        let (keep, budget) = (Keep::Class, Budget::default());
+        let mode = PagingMode::Pae;
+        let small = small(
+            &hosts,
+            Subject::Both,
+            &scenario,
+            mode,
+            keep,
+            &budget,
+            &|_| {},
+        );
+        let small = small.expect("harm");
+        let class = "pae hostbug destroy: put_not_held on all sides";
+        assert_eq!(small.class.to_string(), class);
+        assert_eq!(
+            small.done.scenario.steps.len(),
+            7,
+            "{}",
+            print(&small.done.scenario)
+        );
+    }
 }

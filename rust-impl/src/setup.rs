@@ -33,13 +33,19 @@ impl<M: Mode, P: Policy, H: Host<M>> Lguest<'_, M, P, H> {
         self.cpu().linear_pages = true;
         if !self.allocate_switcher_mapping()? {
             self.release_all_pagetables()?;
-            if self.mends(Fix::C7b) {
-                self.host.free_page(self.pgdir(first).pgdir)?;
-                self.pgdir_mut(first).pgdir = 0;
-            }
-            return Ok(ENOMEM);
+            return self.give_up(first);
         }
         Ok(0)
+    }
+
+    /// There will be no guest: nobody will know of the top level in slot `first`.
+    #[cold]
+    fn give_up(&mut self, first: u32) -> Result<i32, HostBug> {
+        if self.mends(Fix::C7b) {
+            self.host.free_page(self.pgdir(first).pgdir)?;
+            self.pgdir_mut(first).pgdir = 0;
+        }
+        Ok(ENOMEM)
     }
 
     /// H:501: sees to it that the current tables have all levels for the Switcher, and maps

@@ -9,7 +9,7 @@ use lguest_engine::PagingMode;
 
 use super::sides::{Keep, Same, eye};
 use super::{Budget, Minimized, Progress, minimize};
-use crate::class::Class;
+use crate::class::{Class, verb_name};
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject};
 use crate::scenario_buf::ScenarioBuf;
@@ -76,7 +76,10 @@ pub fn divergence(
     let seen = eye(hosts, subject, mode, scenario)?.see(scenario)?;
     let mut text = format!("class {} {}\n", seen.class.id(), seen.class);
     let step = seen.steps.checked_sub(1);
-    if let Some(last) = step.and_then(|step| scenario.steps.get(step)) {
+    // What is seen when the guest is destroyed need not have a step of its own.
+    if let Some(last) = step.and_then(|step| scenario.steps.get(step))
+        && verb_name(Some(last)) == seen.class.verb
+    {
         text.push_str(&format!("step {}: {}\n", seen.steps, step_text(last)));
     }
     if let Some(end) = seen.end {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a scenario shows on two sides, or on one: its class, without any of the texts that a report has.
 
-use lguest_engine::{Care, Difference, PagingMode, Side, Step};
+use lguest_engine::{Care, Difference, Outcome, PagingMode, Side, Step, Verb};
 
 use crate::class::{Class, Seen, observable, verb_name};
 use crate::drive::{Both, Drive, End, Given, run};
@@ -32,6 +32,7 @@ struct Played {
 fn play<D: Drive>(drive: &mut D, scenario: &ScenarioBuf, mut each: impl FnMut(bool)) -> Played {
     let mut last = None;
     let mut number = 0;
+    let mut crashed = false;
     let steps = &mut Given(scenario.steps.iter());
     let run = run(
         drive,
@@ -41,12 +42,16 @@ fn play<D: Drive>(drive: &mut D, scenario: &ScenarioBuf, mut each: impl FnMut(bo
         |_, step, outcome| {
             last = Some((number, *step));
             number += 1;
+            crashed = matches!(outcome, Some(Outcome::Bug(_)));
             each(outcome.is_some());
         },
     );
     let last = match run.end {
-        // A scenario that does not destroy its guest has that done to it, as a step of its own.
         Err((at, _)) => at.and(last),
+        // The guest is destroyed behind the last step, which is a step that nobody is shown.
+        Ok(End::Bug(_)) if !crashed && run.counts.steps + run.counts.events > 0 => {
+            Some((number, Step::new(Verb::Destroy, [0; 5])))
+        }
         _ => last,
     };
     Played {
