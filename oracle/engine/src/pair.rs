@@ -375,8 +375,15 @@ impl<A: Side, B: Side> Pair<A, B> {
 
 /// The first word in which two frames differ.
 fn first_difference(a: &FrameWords, b: &FrameWords) -> Option<u32> {
-    let mut blocks = a.chunks_exact(16).zip(b.chunks_exact(16)).enumerate();
-    blocks.find_map(|(block, (a, b))| differs(a, b).map(|word| (block * 16 + word) as u32))
+    let mut blocks = a.chunks_exact(64).zip(b.chunks_exact(64)).enumerate();
+    blocks.find_map(|(block, (a, b))| differs_far(a, b).map(|word| (block * 64 + word) as u32))
+}
+
+/// [`differs`] as a function of its own: where the length is known its loop is unrolled first, and whether wide compares
+/// come of that is luck.
+#[inline(never)]
+fn differs_far(a: &[Cell<u32>], b: &[Cell<u32>]) -> Option<usize> {
+    differs(a, b)
 }
 
 /// The same for equally long parts; written for the compiler to turn into wide compares.
