@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod cpu;
+pub mod draw;
 pub mod observe;
 pub mod pair;
 pub mod port;
