@@ -13,6 +13,7 @@ pub mod generate;
 pub mod load;
 pub mod mix;
 pub mod original;
+pub mod recording;
 pub mod report;
 pub mod rig;
 pub mod scenario_buf;

@@ -194,9 +194,15 @@ fn read_bytes(path: &Path, most: usize) -> Result<Vec<u8>, LoadError> {
 /// # Errors
 /// The path or a folder in it cannot be read, or there is no scenario.
 pub fn find(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
-    find_named(path, |entry| {
-        entry.extension() == Some(OsStr::new(TEXT_EXTENSION))
-    })
+    find_ending(path, OsStr::new(TEXT_EXTENSION))
+}
+
+/// The same for files of another ending.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_ending(path: &Path, extension: &OsStr) -> Result<Vec<PathBuf>, LoadError> {
+    find_named(path, |entry| entry.extension() == Some(extension))
 }
 
 /// All that can be replayed of a path: as [`find`], and compressed scenarios, and traces.

@@ -10,6 +10,7 @@ use crate::drive::{Counts, End, Given, run};
 use crate::exit::Exit;
 use crate::findings;
 use crate::load::{LoadError, Why};
+use crate::recording::{self, Fault, of_port};
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject};
 use crate::scenario_buf::ScenarioBuf;
@@ -33,12 +34,25 @@ pub enum Verdict {
     Unsteady,
     /// There is no original to compare with.
     NoOriginal,
+    /// There is none, and the port does in so many steps what was recorded of it.
+    AsRecorded(usize),
+    /// There is none, and the port and the recording do not go together.
+    NotAsRecorded(Box<Fault>),
 }
 
 impl Verdict {
     /// It came as expected.
     pub fn passed(&self) -> bool {
-        matches!(self, Verdict::Pass(..))
+        matches!(self, Verdict::Pass(..) | Verdict::AsRecorded(_))
+    }
+
+    /// There was something to hold a side to.
+    pub fn tested(&self) -> bool {
+        match self {
+            Verdict::NoOriginal => false,
+            Verdict::NotAsRecorded(fault) => !fault.is_missing(),
+            _ => true,
+        }
     }
 
     /// Results recorded on another host that were verified on each side.
@@ -52,8 +66,11 @@ impl Verdict {
     /// How a command ends that came to it.
     pub fn exit(&self) -> Exit {
         match self {
-            Verdict::Pass(..) => Exit::Agree,
-            Verdict::Differ(_) | Verdict::Otherwise(_) | Verdict::Unexplained(_) => Exit::Differ,
+            Verdict::Pass(..) | Verdict::AsRecorded(_) => Exit::Agree,
+            Verdict::Differ(_)
+            | Verdict::Otherwise(_)
+            | Verdict::Unexplained(_)
+            | Verdict::NotAsRecorded(_) => Exit::Differ,
             Verdict::FindingGone(_) => Exit::FindingGone,
             Verdict::Unsteady => Exit::Rig,
             Verdict::NoOriginal => Exit::Nothing,
@@ -80,6 +97,8 @@ impl fmt::Display for Verdict {
                 write!(to, "differed once and not again: the rig itself is broken")
             }
             Verdict::NoOriginal => write!(to, "there is no original to compare with"),
+            Verdict::AsRecorded(lines) => write!(to, "as recorded: {lines} lines"),
+            Verdict::NotAsRecorded(fault) => write!(to, "NOT AS RECORDED\n{fault}"),
         }
     }
 }
@@ -132,6 +151,20 @@ pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdic
         }
     };
     judge(scenario, run.counts, end)
+}
+
+/// Holds the port to the recording of the scenario in `file`, without the original.
+pub fn verify_by_recording(
+    hosts: &Hosts,
+    file: &Path,
+    scenario: &ScenarioBuf,
+    mode: PagingMode,
+) -> Verdict {
+    let found = of_port(hosts, scenario, mode);
+    match recording::hold(file, scenario, mode, "port", &found) {
+        Ok(()) => Verdict::AsRecorded(found.lines().count()),
+        Err(fault) => Verdict::NotAsRecorded(Box::new(fault)),
+    }
 }
 
 fn judge(scenario: &ScenarioBuf, counts: Counts, end: End) -> Verdict {

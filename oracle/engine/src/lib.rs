@@ -7,11 +7,15 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod calls;
+mod changes;
 pub mod cpu;
+pub mod digest;
 pub mod draw;
 pub mod observe;
 pub mod pair;
 pub mod port;
+pub mod record;
 pub mod run;
 pub mod scenario;
 pub mod side;
@@ -21,7 +25,9 @@ pub use scenario::{
     Mapping, PageRecord, PagingMode, Quals, RecordError, Recorded, Reuse, Scenario, Step, Verb,
 };
 
+pub use calls::{Calls, KeepsCalls, KernelCall};
 pub use pair::{Care, Difference, Left, Level, Pair, left};
 pub use port::{PortHost, PortSide};
+pub use record::Recorder;
 pub use run::{Outcome, Runner};
 pub use side::{BLOCK_WORDS, Demand, FrameName, FrameWords, Machinery, Side, SlotState, State};

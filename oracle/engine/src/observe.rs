@@ -176,7 +176,8 @@ fn table<H: Machinery>(
         let to_pfn = ((entry & 0x000f_ffff_ffff_f000) >> 12) as u32;
         write!(to, "table {number} {name} {i} flags={flags:#x} ")?;
         if entry & 1 == 0 {
-            writeln!(to, "absent {to_pfn:#x}")?;
+            // The original can leave the number of a frame behind in such an entry (finding C23), or -1 (C6).
+            writeln!(to, "absent {}", host.name(to_pfn))?;
             continue;
         }
         match host.name(to_pfn) {
@@ -215,7 +216,11 @@ impl fmt::Display for FrameName {
             }
             FrameName::Switcher(n) => write!(to, "Switcher page {n}"),
             FrameName::Regs => write!(to, "regs page"),
-            FrameName::Foreign(pfn) => write!(to, "foreign frame {pfn:#x}"),
+            FrameName::Foreign(0) => write!(to, "frame 0"),
+            // What the original takes for no frame, in an entry of two levels and of three.
+            FrameName::Foreign(0xf_ffff | u32::MAX) => write!(to, "frame -1"),
+            // Any other number would mean nothing on another host.
+            FrameName::Foreign(_) => write!(to, "foreign frame"),
         }
     }
 }

@@ -76,6 +76,10 @@ pub trait Machinery {
     /// The frame that a guest page is on, if it is mapped.
     fn frame_of(&self, page: u32) -> Option<u32>;
     /// Number of the first data frame and one more than the last.
+    ///
+    /// They are counted in an order that is the same on every host, and that observations follow: the page of the
+    /// registers, the Switcher's pages, the frames behind the guest's pages at the start, the copies in the order in
+    /// which they were made. A host whose frames lie elsewhere takes numbers for this that no frame of its own has.
     fn data_frames(&self) -> (u32, u32);
     /// References that the shadow code holds on a data frame.
     fn held(&self, pfn: u32) -> i32;

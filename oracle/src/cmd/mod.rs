@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod files;
 mod generate;
+mod record;
 mod reference;
 mod replay;
 mod summary;
@@ -50,6 +51,8 @@ enum Verb {
     Import(ImportArgs),
     /// Writes a replay of a scenario or a trace as a trace
     Export(ExportArgs),
+    /// Makes the recordings of scenarios: what the original does in each step
+    Record(RecordArgs),
     /// Tells which original this program was built with
     Reference,
 }
@@ -146,6 +149,9 @@ struct ReplayArgs {
     /// Prints nothing for scenarios that agree
     #[arg(short, long)]
     quiet: bool,
+    /// Holds the port to the recordings, as without the original
+    #[arg(long)]
+    recorded: bool,
 }
 
 #[derive(Args)]
@@ -190,6 +196,16 @@ struct ConvertArgs {
     /// Where it goes; beside the file, with the other ending, if not given
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct RecordArgs {
+    /// Scenario files, or folders that are searched for them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Changes nothing; fails if the original does otherwise than is recorded
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Args)]
@@ -295,6 +311,7 @@ pub fn main() -> Exit {
         Verb::Convert(args) => files::convert(&args),
         Verb::Import(args) => trace::import(&args),
         Verb::Export(args) => trace::export(&args),
+        Verb::Record(args) => record::record(&args),
         Verb::Reference => reference::reference(),
     }
 }

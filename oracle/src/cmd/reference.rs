@@ -29,7 +29,7 @@ pub fn reference() -> Exit {
 }
 
 /// What is said when there is no original.
-pub const MISSING: &str = "no original: this program was built without page_tables.c, so nothing can be compared. \
+pub const MISSING: &str = "no original: this program was built without page_tables.c, so nothing can be compared with it. \
 Put the file of Linux v4.4 where the README says, or let the build fetch it, and build again.";
 
 /// Says on stderr which original runs; false if there is none, which `main` has said already.
@@ -46,6 +46,15 @@ pub fn announce() -> bool {
         }
         None => false,
     }
+}
+
+/// The same for commands that can go by recordings instead.
+pub fn announce_judge() -> bool {
+    let there = announce();
+    if !there {
+        eprintln!("lgdiff: scenarios are held to the recordings of the original beside them");
+    }
+    there
 }
 
 fn pinned(pinned: bool) -> &'static str {

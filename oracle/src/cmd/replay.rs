@@ -11,9 +11,10 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::{ReplayArgs, reference, usage};
 use crate::exit::Exit;
 use crate::load::{LoadError, find_all, is_trace, load};
+use crate::recording::orphans_told;
 use crate::rig::{Hosts, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
-use crate::verify::{Verdict, verify, verify_trace};
+use crate::verify::{Verdict, verify, verify_by_recording, verify_trace};
 use crate::witness::write_whole;
 
 /// One scenario in one mode.
@@ -45,10 +46,9 @@ pub fn replay(args: &ReplayArgs, interrupted: &AtomicBool) -> Exit {
         }
         Err(error) => return usage(error),
     };
-    if !reference::announce() {
-        return Exit::Nothing;
-    }
-    let (exit, cases) = run_files(&files, interrupted, args.quiet);
+    let original = !args.recorded && reference::announce_judge();
+    let (exit, cases) = run_files(&files, interrupted, original, args.quiet);
+    let exit = exit.and(orphans_told(&args.paths));
     finish(exit, &cases, "replay", args.junit.as_deref())
 }
 
@@ -56,6 +56,11 @@ pub fn replay(args: &ReplayArgs, interrupted: &AtomicBool) -> Exit {
 pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> Exit {
     let passed = cases.iter().filter(|case| case.verdict.passed()).count();
     println!("{suite}: {passed} of {} agree", cases.len());
+    let recorded = |case: &&Case| matches!(case.verdict, Verdict::AsRecorded(..));
+    let recorded = cases.iter().filter(recorded).count();
+    if recorded != 0 {
+        println!("{suite}: {recorded} of them by recordings, the original did not run");
+    }
     let verified: u64 = cases.iter().map(|case| case.verdict.verified()).sum();
     if verified != 0 {
         println!("{suite}: {verified} recorded results verified on each side");
@@ -66,8 +71,13 @@ pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> 
     }
 }
 
-/// Runs files in all their modes; bad input ends it with nothing run.
-pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (Exit, Vec<Case>) {
+/// Runs files in all their modes, against the original or against recordings; bad input ends it with nothing run.
+pub fn run_files(
+    files: &[PathBuf],
+    interrupted: &AtomicBool,
+    original: bool,
+    quiet: bool,
+) -> (Exit, Vec<Case>) {
     let mut inputs = Vec::new();
     for file in files {
         if is_trace(file) {
@@ -101,15 +111,21 @@ pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (E
             });
         };
         let done = match &scenario {
-            Some(scenario) => of_scenario(&hosts, scenario, interrupted, &mut add),
+            Some(scenario) => {
+                let judge = |mode| match original {
+                    true => verify(&hosts, scenario, mode),
+                    false => verify_by_recording(&hosts, file, scenario, mode),
+                };
+                of_scenario(&judge, scenario, interrupted, &mut add)
+            }
             None => of_trace(&hosts, file, interrupted, &mut add),
         };
         if done != Exit::Agree {
             return (exit.and(done), cases);
         }
     }
-    if cases.is_empty() {
-        exit = exit.and(Exit::Nothing);
+    if !cases.iter().any(|case| case.verdict.tested()) {
+        exit = Exit::Nothing;
     }
     (exit, cases)
 }
@@ -117,9 +133,9 @@ pub fn run_files(files: &[PathBuf], interrupted: &AtomicBool, quiet: bool) -> (E
 /// Takes the verdict on a mode that was begun then.
 type Add<'a> = dyn FnMut(PagingMode, Verdict, Instant) + 'a;
 
-/// Runs a scenario in each of its modes; why that was broken off, if it was.
+/// Judges a scenario in each of its modes; why that was broken off, if it was.
 fn of_scenario(
-    hosts: &Hosts,
+    judge: &dyn Fn(PagingMode) -> Verdict,
     scenario: &ScenarioBuf,
     interrupted: &AtomicBool,
     add: &mut Add<'_>,
@@ -129,7 +145,7 @@ fn of_scenario(
             return Exit::Interrupted;
         }
         let begun = Instant::now();
-        add(*mode, verify(hosts, scenario, *mode), begun);
+        add(*mode, judge(*mode), begun);
     }
     Exit::Agree
 }

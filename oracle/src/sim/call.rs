@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use lguest_engine::observe;
+use lguest_c_reference::NO_PFN;
+use lguest_engine::{FrameName, KernelCall, observe};
 
 /// One of them, in the order in which the code under test made them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +50,30 @@ impl Call {
     /// It stores an entry.
     pub fn is_store(&self) -> bool {
         self.kind >= 10
+    }
+}
+
+impl Call {
+    /// As recordings tell it; nothing for a store, which is no kernel call.
+    pub fn named(&self, name: impl Fn(u32) -> FrameName) -> Option<KernelCall<'_>> {
+        let low = self.a as u32;
+        let bytes = (self.a >> 48 & 1 != 0).then_some(&self.bytes[..]);
+        Some(match self.kind {
+            1 => KernelCall::GetZeroedPage(low != 0),
+            2 => KernelCall::FreePage((low != 0).then(|| name(low >> 12))),
+            3 => KernelCall::GetUserPagesFast {
+                addr: low,
+                write: (self.a >> 32) as u32,
+                got: (self.b != u64::from(NO_PFN)).then(|| name(self.b as u32)),
+            },
+            4 => KernelCall::GetPage(name(low)),
+            5 => KernelCall::PutPage(name(low)),
+            6 => KernelCall::CopyFromUser { addr: low, bytes },
+            7 => KernelCall::CopyToUser { addr: low, bytes },
+            8 => KernelCall::PrandomU32(low),
+            9 => KernelCall::Kasprintf(self.a != 0),
+            _ => return None,
+        })
     }
 }
 

@@ -7,8 +7,8 @@
 use std::cell::Cell;
 
 use lguest_c_reference::{CallKind, Callbacks, Crash, CrashKind, DATA_BASE, NO_PFN};
-use lguest_engine::Quals;
 use lguest_engine::draw::draw;
+use lguest_engine::{Machinery, Quals};
 use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
 use super::machinery::TableOf;
@@ -44,12 +44,19 @@ impl SimHost {
 
     #[cold]
     fn log_call(&self, kind: CallKind, a: u64, b: u64, bytes: &[u8]) {
-        self.log.borrow_mut().push(Call {
+        self.keep(Call {
             kind: kind as u32,
             a,
             b,
             bytes: bytes.to_vec(),
         });
+    }
+
+    fn keep(&self, call: Call) {
+        if let Some(named) = call.named(|pfn| self.name(pfn)) {
+            self.kept.note(&named);
+        }
+        self.log.borrow_mut().push(call);
     }
 
     /// Whether the n-th of its sort in this step is planned to fail.
@@ -369,7 +376,7 @@ impl Callbacks for SimHost {
     }
 
     fn traced(&self, kind: u32, a: u64, b: u64) {
-        self.log.borrow_mut().push(Call {
+        self.keep(Call {
             kind,
             a,
             b,

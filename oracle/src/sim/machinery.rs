@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use lguest_c_reference::DATA_BASE;
-use lguest_engine::{Event, FrameName, FrameWords, Machinery, Step};
+use lguest_engine::{Calls, Event, FrameName, FrameWords, KeepsCalls, Machinery, Step};
 use lguest_shadow::{BugKind, HostBug, Mode, NoPae, Pae};
 
 use super::{EMPTIED, SimHost};
@@ -183,5 +183,11 @@ impl Machinery for SimHost {
 
     fn draws(&self) -> u32 {
         self.draws.get()
+    }
+}
+
+impl KeepsCalls for SimHost {
+    fn kept(&self) -> &Calls {
+        &self.kept
     }
 }

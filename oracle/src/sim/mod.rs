@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 
 use lguest_c_reference::{DATA_BASE, MAX_CPUS, NO_PFN, Shared};
 use lguest_engine::draw::START;
-use lguest_engine::{Event, Machine, PageRecord, Quals, Step, Verb};
+use lguest_engine::{Calls, Event, Machine, PageRecord, Quals, Step, Verb};
 
 pub use call::Call;
 pub use lguest_engine::draw::mix;
@@ -55,6 +55,8 @@ pub struct SimHost {
     emptied: [Cell<u32>; EMPTIED],
     emptied_len: Cell<usize>,
     log: RefCell<Vec<Call>>,
+    /// The same under the names of recordings.
+    kept: Calls,
 }
 
 /// Entries remembered, a step, whose tables were freed.
@@ -85,6 +87,7 @@ impl SimHost {
             emptied: [const { Cell::new(0) }; EMPTIED],
             emptied_len: Cell::new(0),
             log: RefCell::default(),
+            kept: Calls::new(),
         })
     }
 
@@ -125,6 +128,7 @@ impl SimHost {
         self.orphaned.set(0);
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
+        self.kept.clear();
         // `init_guest_pagetable` is no step, but it draws and allocates.
         self.plan_quals(&Quals {
             draw: machine.first_slot,
