@@ -277,6 +277,12 @@ static long lgk_ioctl(struct file *file, unsigned int command,
 	case LGK_CARE:
 		f->full_care = argument;
 		break;
+	case LGK_RECORD:
+		if (f->begun)
+			result = -EBUSY;
+		else
+			lgs_record(f->world);
+		break;
 	case LGK_REFERENCES:
 		result = page_references(argument);
 		break;

@@ -78,6 +78,7 @@ asmlinkage u32 lgs_world_size(void);
 asmlinkage u32 lgs_head(void);
 asmlinkage void lgs_make(void *world, struct lgk_guest *port,
 			 struct lgk_guest *original, u32 policy);
+asmlinkage void lgs_record(void *world);
 asmlinkage s32 lgs_take(void *world, u8 *bytes, u32 len, u32 care);
 asmlinkage u32 lgs_text(void *world, u32 view, u32 skip, u8 *to, u32 len);
 asmlinkage void lgs_close(void *world);

@@ -18,10 +18,16 @@ struct lgk_event {
 
 /* Says where guest memory is; before the first write. */
 #define LGK_MEMORY 0x40084c01
-/* Chooses what is read: 0 the port's observation, 1 the original's, 2 how far it is. */
+/*
+ * Chooses what is read: 0 the port's observation, 1 the original's, 2 how far
+ * the scenario is; 3 the lines that were recorded of the port, 4 of the
+ * original, each read once.
+ */
 #define LGK_VIEW 0x4c02
 /* Not 0: everything is compared after each step; before the first write. */
 #define LGK_CARE 0x4c03
+/* Records lines; before the first write. */
+#define LGK_RECORD 0x4c07
 /* Waits for a host event that a step of this file asks for. */
 #define LGK_EVENT_WAIT 0x800c4c04
 /* Tells that it has happened. */

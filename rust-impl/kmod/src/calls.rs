@@ -5,7 +5,7 @@
 use core::cell::Cell;
 
 use lguest_engine::draw::{START, draw};
-use lguest_engine::{Machinery, Quals};
+use lguest_engine::{KernelCall, Machinery, Quals};
 use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
 use crate::PagingMode;
@@ -51,6 +51,13 @@ impl KernelHost {
         self.mix((kind as u64) << 56 | word);
     }
 
+    /// Keeps a call for the recording, if there is one; frames are named as they are now.
+    fn keep(&self, call: &KernelCall<'_>) {
+        if self.keeping.get() {
+            self.kept.note(call);
+        }
+    }
+
     fn mix_bytes(&self, bytes: &[u8]) {
         for part in bytes.chunks(8) {
             let word = part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
@@ -84,12 +91,16 @@ impl KernelHost {
             unsafe { glue::kg_get_zeroed_page(self.guest.get()) }
         };
         self.note(Kind::GetZeroedPage, self.canonical_pa(pa));
+        self.keep(&KernelCall::GetZeroedPage(pa != 0));
         pa
     }
 
     pub(crate) fn do_free_page(&self, pa: u32) -> Result<(), HostBug> {
         self.call();
         self.note(Kind::FreePage, self.canonical_pa(pa));
+        self.keep(&KernelCall::FreePage(
+            (pa != 0).then(|| self.name(pa >> 12)),
+        ));
         if pa == 0 {
             return Ok(());
         }
@@ -117,6 +128,11 @@ impl KernelHost {
             u64::from(write & 0xff) << 32 | u64::from(addr),
         );
         self.mix(frame.unwrap_or(NONE).into());
+        self.keep(&KernelCall::GetUserPagesFast {
+            addr,
+            write,
+            got: pfn.map(|pfn| self.name(pfn)),
+        });
         pfn
     }
 
@@ -138,6 +154,7 @@ impl KernelHost {
     pub(crate) fn do_get_page(&self, pfn: u32) -> Result<(), HostBug> {
         self.call();
         self.note(Kind::GetPage, self.canonical(pfn).into());
+        self.keep(&KernelCall::GetPage(self.name(pfn)));
         // SAFETY: as above; the ledger refuses a frame that it does not know.
         let done = unsafe {
             let frame = glue::kg_find(self.guest.get(), pfn);
@@ -153,6 +170,7 @@ impl KernelHost {
     pub(crate) fn do_put_page(&self, pfn: u32) -> Result<(), HostBug> {
         self.call();
         self.note(Kind::PutPage, self.canonical(pfn).into());
+        self.keep(&KernelCall::PutPage(self.name(pfn)));
         // SAFETY: as above; the ledger refuses a reference that it does not hold.
         let done = unsafe {
             let frame = glue::kg_find(self.guest.get(), pfn);
@@ -183,12 +201,16 @@ impl KernelHost {
     pub(crate) fn do_copy_from_user(&self, to: &mut [u8], from: u32) -> bool {
         let ok = self.copy_planned(from) && self.read(from.wrapping_sub(self.mem_base.get()), to);
         self.note_copy(Kind::CopyFromUser, ok, from, to);
+        let bytes = ok.then_some(&*to);
+        self.keep(&KernelCall::CopyFromUser { addr: from, bytes });
         ok
     }
 
     pub(crate) fn do_copy_to_user(&self, to: u32, from: &[u8]) -> bool {
         let ok = self.copy_planned(to) && self.write(to.wrapping_sub(self.mem_base.get()), from);
         self.note_copy(Kind::CopyToUser, ok, to, from);
+        let bytes = ok.then_some(from);
+        self.keep(&KernelCall::CopyToUser { addr: to, bytes });
         ok
     }
 
@@ -201,6 +223,7 @@ impl KernelHost {
         let drawer = self.drawer.get().unwrap_or(START);
         let value = draw(self.seed.get(), &quals, drawer, nth);
         self.note(Kind::PrandomU32, value.into());
+        self.keep(&KernelCall::PrandomU32(value));
         value
     }
 
@@ -209,6 +232,7 @@ impl KernelHost {
         let ok = !self.quals.get().is_some_and(|quals| quals.fail_message);
         self.note(Kind::Kasprintf, u64::from(ok) << 32 | text.len() as u64);
         self.mix_bytes(text);
+        self.keep(&KernelCall::Kasprintf(ok));
         if ok {
             let mut n = 0;
             for (place, byte) in self.message.iter().zip(text) {

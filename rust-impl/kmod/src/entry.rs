@@ -27,6 +27,16 @@ pub unsafe extern "C" fn lgs_make(
     unsafe { (*world).make(port, original, policy) }
 }
 
+/// Records from the start on.
+///
+/// # Safety
+/// As of `lgs_take`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lgs_record(world: *mut World) {
+    // SAFETY: the caller's word.
+    unsafe { (*world).record() }
+}
+
 /// Takes part of a scenario: the bytes used, or a negative errno.
 ///
 /// # Safety

@@ -5,7 +5,7 @@
 use core::cell::Cell;
 
 use lguest_engine::draw::START;
-use lguest_engine::{Event, Machine, Mapping, PageRecord, Quals, Step, Verb};
+use lguest_engine::{Calls, Event, Machine, Mapping, PageRecord, Quals, Step, Verb};
 
 use crate::glue::{self, Guest, NONE};
 
@@ -70,6 +70,9 @@ pub struct KernelHost {
     pub(crate) orphaned: Cell<i32>,
     pub(crate) message: [Cell<u8>; MESSAGE],
     pub(crate) message_len: Cell<u32>,
+    /// Calls are kept for the lines of a recording.
+    pub(crate) keeping: Cell<bool>,
+    pub(crate) kept: Calls,
 }
 
 impl KernelHost {
@@ -86,6 +89,7 @@ impl KernelHost {
         self.tsc_khz.set(machine.tsc_khz);
         self.seed.set(machine.seed);
         self.pinned.set(NONE);
+        self.kept.clear();
         self.map_pages(pages, records);
         let error = self.take_frames(pages);
         self.error.set(error);

@@ -9,6 +9,7 @@ mod calls;
 mod entry;
 mod glue;
 mod host;
+mod lines;
 mod machinery;
 #[cfg(pair)]
 mod original;

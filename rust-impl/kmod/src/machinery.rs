@@ -5,7 +5,7 @@ use core::cell::Cell;
 use core::slice;
 
 use lguest_engine::{
-    Event, FrameName, FrameWords, Machine, Machinery, PageRecord, PortHost, Step,
+    Calls, Event, KeepsCalls, FrameName, FrameWords, Machine, Machinery, PageRecord, PortHost, Step,
 };
 
 use crate::PagingMode;
@@ -219,6 +219,12 @@ impl Machinery for KernelHost {
 
     fn draws(&self) -> u32 {
         self.draws.get()
+    }
+}
+
+impl KeepsCalls for KernelHost {
+    fn kept(&self) -> &Calls {
+        &self.kept
     }
 }
 

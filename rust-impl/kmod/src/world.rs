@@ -16,6 +16,7 @@ use lguest_shadow::Mixed;
 use crate::PagingMode;
 use crate::glue::{self, Guest};
 use crate::host::KernelHost;
+use crate::lines::Lines;
 #[cfg(pair)]
 use crate::original::OriginalSide;
 use crate::text::Window;
@@ -49,6 +50,9 @@ pub struct World {
     destroyed: bool,
     steps: u32,
     last: Option<Outcome>,
+    port_lines: Lines,
+    #[cfg(pair)]
+    original_lines: Lines,
     #[cfg(pair)]
     difference: Option<Difference>,
     visited: [u32; 2048],
@@ -69,7 +73,7 @@ impl World {
             self.original_host.guest.set(original);
             let host: *const KernelHost = &self.original_host;
             // SAFETY: as above.
-            let original = OriginalSide::new(unsafe { &*host }, original);
+            let original = OriginalSide::new(unsafe { &*host });
             self.sides.write(Pair::new(original, side));
         }
         #[cfg(not(pair))]
@@ -91,6 +95,22 @@ impl World {
         return &mut sides.b;
         #[cfg(not(pair))]
         sides
+    }
+
+    /// Records from the start on; before the first part.
+    pub fn record(&mut self) {
+        if self.begun {
+            return;
+        }
+        self.port_host.keeping.set(true);
+        // SAFETY: the world stays where it is, and the lines are reached through it alone.
+        unsafe { self.port_lines.make() };
+        #[cfg(pair)]
+        {
+            self.original_host.keeping.set(true);
+            // SAFETY: as above.
+            unsafe { self.original_lines.make() };
+        }
     }
 
     /// Takes a part of a scenario: its beginning with all page records, or more of its steps.
@@ -128,6 +148,9 @@ impl World {
                 }
                 break;
             }
+            if self.port_lines.full() {
+                break;
+            }
             if !self.broken {
                 self.step(&step);
             }
@@ -156,6 +179,9 @@ impl World {
         if error != 0 {
             return error;
         }
+        if let Ok(started) = &started {
+            self.began(started);
+        }
         match started {
             Ok(Ok(_)) => {}
             Ok(Err(bug)) => self.last = Some(Outcome::Bug(bug)),
@@ -171,37 +197,99 @@ impl World {
     #[cfg(not(pair))]
     fn begin(&mut self, part: &Scenario<'_>, _: bool) -> i32 {
         let started = self.sides().start(&part.machine, &mut part.pages());
+        let error = self.port_host.error.get();
+        if error == 0 {
+            self.began(&started);
+        }
         if let Err(bug) = started {
             self.last = Some(Outcome::Bug(bug));
         }
-        self.port_host.error.get()
+        error
     }
 
+    /// The line of the start on each side.
+    fn began(&mut self, result: &Result<i32, lguest_shadow::HostBug>) {
+        self.last = Some(match result {
+            Ok(errno) => Outcome::Value(*errno as u32),
+            Err(bug) => Outcome::Bug(*bug),
+        });
+        // SAFETY: the sides were made; the lines are no part of them.
+        let sides = unsafe { self.sides.assume_init_ref() };
+        #[cfg(pair)]
+        {
+            self.original_lines.began(&sides.a.side, result);
+            self.port_lines.began(&sides.b.side, result);
+        }
+        #[cfg(not(pair))]
+        self.port_lines.began(&sides.side, result);
+        self.ended();
+    }
+
+    /// The last line on each side, if the guest is gone.
+    fn ended(&mut self) {
+        // SAFETY: as above.
+        let sides = unsafe { self.sides.assume_init_ref() };
+        #[cfg(pair)]
+        if sides.b.over() {
+            self.original_lines.ended(&sides.a.side);
+            self.port_lines.ended(&sides.b.side);
+        }
+        #[cfg(not(pair))]
+        if sides.over() {
+            self.port_lines.ended(&sides.side);
+        }
+    }
+
+    #[cfg(pair)]
     #[inline(never)]
     fn step(&mut self, step: &Step) {
-        #[cfg(pair)]
+        let over = self.port().over();
         match self.sides().step(step) {
             Ok(outcome) => self.last = Some(outcome),
             Err(difference) => {
                 self.difference = Some(difference);
                 self.broken = true;
+                return;
             }
         }
-        #[cfg(pair)]
-        let error = self.original_host.error.get();
-        #[cfg(not(pair))]
-        let error = 0;
-        #[cfg(not(pair))]
-        {
-            self.last = Some(self.sides().step(step));
-        }
-        if error != 0 || self.port_host.error.get() != 0 {
+        if self.original_host.error.get() != 0 || self.port_host.error.get() != 0 {
             self.broken = true;
+        }
+        if let (Some(outcome), false) = (&self.last, over) {
+            // SAFETY: as above.
+            let sides = unsafe { self.sides.assume_init_ref() };
+            self.original_lines.step(&sides.a.side, step, outcome);
+            self.port_lines.step(&sides.b.side, step, outcome);
+            self.ended();
         }
     }
 
-    /// The text of a view from byte `skip` on: 0 what the port holds, 1 what the original holds, 2 how far it is.
+    #[cfg(not(pair))]
+    #[inline(never)]
+    fn step(&mut self, step: &Step) {
+        let over = self.port().over();
+        let outcome = self.sides().step(step);
+        self.last = Some(outcome);
+        if self.port_host.error.get() != 0 {
+            self.broken = true;
+        }
+        if !over {
+            // SAFETY: as above.
+            let sides = unsafe { self.sides.assume_init_ref() };
+            self.port_lines.step(&sides.side, step, &outcome);
+            self.ended();
+        }
+    }
+
+    /// The text of a view from byte `skip` on: 0 what the port holds, 1 what the original holds, 2 how far it is; or the
+    /// lines of the port (3) or the original (4) that were not read yet.
     pub fn text(&mut self, view: u32, skip: usize, room: &mut [u8]) -> usize {
+        match view {
+            3 => return self.port_lines.take(room),
+            #[cfg(pair)]
+            4 => return self.original_lines.take(room),
+            _ => {}
+        }
         let mut to = Window::new(skip, room);
         // A full window stops the writer, and that is no error.
         let _ = match view {
@@ -241,6 +329,9 @@ impl World {
         if self.broken {
             writeln!(to, "broken {}", self.port_host.error.get())?;
         }
+        if self.port_lines.lost() {
+            writeln!(to, "lines lost")?;
+        }
         if let Some(Outcome::Bug(bug)) = self.last {
             writeln!(to, "host_bug {}", bug.kind().name())?;
         }
@@ -252,6 +343,10 @@ impl World {
         if self.made && self.begun && !self.broken && !self.port().over() {
             // A refusal of the ledger ends it, and the ledger gives the rest back.
             let _ = self.port().side.free_guest_pagetable();
+        }
+        #[cfg(pair)]
+        if self.made {
+            self.sides().a.side.delete();
         }
         self.made = false;
     }
