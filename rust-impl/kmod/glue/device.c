@@ -205,11 +205,16 @@ static long event_wait(struct lgk_file *f, void __user *to)
 	return copy_to_user(to, &event, sizeof(event)) ? -EFAULT : 0;
 }
 
-static long event_done(struct lgk_file *f)
+static long event_done(struct lgk_file *f, bool dismiss)
 {
 	long result = -EINVAL;
 
 	mutex_lock(&f->event_lock);
+	if (dismiss) {
+		f->event_kind = LGK_NO_EVENT;
+		complete(&f->event_asked);
+		result = 0;
+	}
 	if (f->event_wanted) {
 		f->event_wanted = false;
 		complete(&f->event_done);
@@ -263,7 +268,7 @@ static long lgk_ioctl(struct file *file, unsigned int command,
 	if (command == LGK_EVENT_WAIT)
 		return event_wait(f, at);
 	if (command == LGK_EVENT_DONE)
-		return event_done(f);
+		return event_done(f, argument == 1);
 	if (mutex_lock_interruptible(&f->lock))
 		return -EINTR;
 	switch (command) {

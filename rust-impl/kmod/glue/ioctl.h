@@ -11,10 +11,11 @@ struct lgk_memory {
 /* A host event in the middle of a step. */
 struct lgk_event {
 	unsigned int side;
-	/* 0 unmap, 1 protect, 2 unprotect, 3 share. */
+	/* 0 unmap, 1 protect, 2 unprotect, 3 share; or that none will come. */
 	unsigned int kind;
 	unsigned int page;
 };
+#define LGK_NO_EVENT 0xffffffffu
 
 /* Says where guest memory is; before the first write. */
 #define LGK_MEMORY 0x40084c01
@@ -30,7 +31,7 @@ struct lgk_event {
 #define LGK_RECORD 0x4c07
 /* Waits for a host event that a step of this file asks for. */
 #define LGK_EVENT_WAIT 0x800c4c04
-/* Tells that it has happened. */
+/* Tells that it has happened (0), or sends whoever waits away (1). */
 #define LGK_EVENT_DONE 0x4c05
 /* The kernel's reference count of the page at an address. */
 #define LGK_REFERENCES 0x4c06

@@ -33,7 +33,7 @@ pub struct PageMap {
     pub copy_on_write: bool,
 }
 
-/// One host; all zeroes is a host on which nothing began.
+/// One host; of zeroes, after `forget`, it is a host on which nothing began.
 pub struct KernelHost {
     pub(crate) guest: Cell<*mut Guest>,
     pub(crate) error: Cell<i32>,
@@ -76,6 +76,12 @@ pub struct KernelHost {
 }
 
 impl KernelHost {
+    /// Plans nothing; zeroes alone need not mean that.
+    pub fn forget(&self) {
+        self.quals.set(None);
+        self.drawer.set(None);
+    }
+
     /// Brings the host to the state that `machine` describes; what is wrong with the client's memory is in `error`.
     pub fn begin_machine(&self, machine: &Machine, records: &mut dyn Iterator<Item = PageRecord>) {
         let pages = machine.backed().min(MAX_PAGES);

@@ -64,6 +64,16 @@ impl World {
     /// # Safety
     /// The world stays where it is until `close`, and the guests live as long.
     pub unsafe fn make(&'static mut self, port: *mut Guest, original: *mut Guest, policy: u32) {
+        // Zeroes need not mean nothing in these.
+        self.last = None;
+        self.port_lines.forget();
+        self.port_host.forget();
+        #[cfg(pair)]
+        {
+            self.difference = None;
+            self.original_lines.forget();
+            self.original_host.forget();
+        }
         self.port_host.guest.set(port);
         let host: *const KernelHost = &self.port_host;
         // SAFETY: as long as the sides, by the caller's word; hosts are changed through cells alone.
