@@ -26,7 +26,9 @@ static int helper_runs;
 static volatile int helper_gone;
 static u32 helper_stack[4096];
 static u8 text[1 << 20];
-static u32 failures, passed, cuts[3];
+static u32 failures, passed;
+/* Other clients are at work: figures are not ours alone, and the console is not ours. */
+static int crowded;
 
 /* Does what steps ask for in their middle. */
 static void helper(void)
@@ -57,6 +59,18 @@ static u32 read_view(u32 view)
 			len += n;
 	} while (n > 0);
 	return len;
+}
+
+/* The digest of a side's whole observation, which the module makes. */
+static u64 read_digest(u32 side)
+{
+	u32 len = read_view(5 + side), i;
+	u64 sum = 0;
+
+	for (i = 0; i < 16 && i < len; i++)
+		sum = sum << 4 | (text[i] <= '9' ? text[i] - '0' :
+						   text[i] - 'a' + 10);
+	return sum;
 }
 
 static u64 digest(const u8 *bytes, u32 n)
@@ -107,7 +121,7 @@ static long figure(const char *module, const char *name)
 }
 
 static const char *fault;
-static u32 fault_at;
+static u32 fault_at, steps_done;
 
 static void fail(const char *what, u32 at)
 {
@@ -195,14 +209,14 @@ static int write_part(const u8 *bytes, u32 len, int recorded)
 		u32 side;
 
 		if (n < 0) {
-			fail("write", -n);
+			fail("write", n);
 			return 0;
 		}
 		if (recorded)
 			for (side = 0; side < sides; side++)
 				read_lines(side);
 		if (!n && !recorded) {
-			fail("a write of nothing", 0);
+			fail("a write of nothing", steps_done);
 			return 0;
 		}
 		bytes += n;
@@ -239,6 +253,7 @@ static void run_steps(const struct entry *e, const u8 *scenario, int recorded,
 		u32 n = e->steps - i < e->part ? e->steps - i : e->part;
 		const u8 *step = steps + i * STEP;
 
+		steps_done = i;
 		if (e->part == 1 && step[0] >= 10 && step[0] <= 13)
 			for (side = 0; side < sides; side++)
 				host_event(side, step[0] - 10, word_at(step, 8));
@@ -246,9 +261,7 @@ static void run_steps(const struct entry *e, const u8 *scenario, int recorded,
 			return;
 		if (!recorded && ((i + n) % e->between == 0 || i + n == e->steps)) {
 			for (side = 0; side < sides; side++) {
-				u32 len = read_view(side);
-
-				if (digest(text, len) != digests[checked])
+				if (read_digest(side) != digests[checked])
 					fail("observation", i + n);
 			}
 			checked++;
@@ -309,7 +322,7 @@ static void run_entry(const struct entry *e, const u8 *scenario,
 	}
 	end_children();
 	sys_close(fd);
-	if (!e->cut) {
+	if (!e->cut && !crowded) {
 		if (figure(device + 5, "refused") != refused)
 			fail("puts or frees that the ledger refused", 0);
 		if (figure(device + 5, "left_references") - references_left !=
@@ -323,6 +336,11 @@ static void run_entry(const struct entry *e, const u8 *scenario,
 	count_references(meter, 0, changed);
 	sys_close(meter);
 	drop_memory();
+	if (crowded) {
+		failures += !!fault;
+		passed += !fault;
+		return;
+	}
 	put("CASE ");
 	put(device + 12);
 	put(" ");
@@ -355,7 +373,6 @@ static void run_entry(const struct entry *e, const u8 *scenario,
 	} else {
 		passed++;
 	}
-	cuts[e->cut < 3 ? e->cut : 0]++;
 }
 
 /* All scenarios of the pack, on a module's device, with so many sides. */

@@ -22,7 +22,7 @@ struct lgk_event {
 /*
  * Chooses what is read: 0 the port's observation, 1 the original's, 2 how far
  * the scenario is; 3 the lines that were recorded of the port, 4 of the
- * original, each read once.
+ * original, each read once; 5 and 6 are the digests of 0 and 1.
  */
 #define LGK_VIEW 0x4c02
 /* Not 0: everything is compared after each step; before the first write. */

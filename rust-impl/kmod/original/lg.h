@@ -36,6 +36,12 @@
 #define LG_PFN_MASK 0xfffff000u
 #endif
 
+/* With PAE 6.1 drops what a top-level entry may not have, on its way in and out. */
+#undef pgd_val
+#undef __pgd
+#define pgd_val(x) ((x).pgd)
+#define __pgd(value) ((pgd_t){ (pgdval_t)(value) })
+
 static inline unsigned long lg_pte_pfn(pte_t pte)
 {
 	return (pte_val(pte) & LG_PFN_MASK) >> PAGE_SHIFT;

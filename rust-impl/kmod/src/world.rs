@@ -5,6 +5,7 @@
 use core::fmt::Write;
 use core::mem::MaybeUninit;
 
+use lguest_engine::digest::Fnv;
 use lguest_engine::observe::{Visited, observe};
 use lguest_engine::scenario::Scenario;
 use lguest_engine::scenario::binary::{HEADER_LEN, MACHINE_LEN, PAGE_LEN, STEP_LEN};
@@ -292,7 +293,7 @@ impl World {
     }
 
     /// The text of a view from byte `skip` on: 0 what the port holds, 1 what the original holds, 2 how far it is; or the
-    /// lines of the port (3) or the original (4) that were not read yet.
+    /// lines of the port (3) or the original (4) that were not read yet; or the digest of the text of view 0 (5) or 1 (6).
     pub fn text(&mut self, view: u32, skip: usize, room: &mut [u8]) -> usize {
         match view {
             3 => return self.port_lines.take(room),
@@ -307,13 +308,16 @@ impl World {
             #[cfg(pair)]
             1 if self.begun => self.original_observation(&mut to),
             2 => self.progress(&mut to),
+            5 if self.begun => self.digest(false, &mut to),
+            #[cfg(pair)]
+            6 if self.begun => self.digest(true, &mut to),
             _ => Ok(()),
         };
         to.put()
     }
 
     #[inline(never)]
-    fn observation(&mut self, to: &mut Window<'_>) -> core::fmt::Result {
+    fn observation(&mut self, to: &mut impl Write) -> core::fmt::Result {
         let room: *mut [u32] = &mut self.visited;
         // SAFETY: the sides do not know of that room.
         let room = unsafe { &mut *room };
@@ -322,11 +326,24 @@ impl World {
 
     #[cfg(pair)]
     #[inline(never)]
-    fn original_observation(&mut self, to: &mut Window<'_>) -> core::fmt::Result {
+    fn original_observation(&mut self, to: &mut impl Write) -> core::fmt::Result {
         let room: *mut [u32] = &mut self.visited;
         // SAFETY: as above.
         let room = unsafe { &mut *room };
         observe(&self.sides().a.side, &mut Visited::new(room), to)
+    }
+
+    #[inline(never)]
+    fn digest(&mut self, original: bool, to: &mut Window<'_>) -> core::fmt::Result {
+        let mut digest = Fnv::new();
+        #[cfg(pair)]
+        if original {
+            self.original_observation(&mut digest)?;
+            return writeln!(to, "{:016x}", digest.value());
+        }
+        let _ = original;
+        self.observation(&mut digest)?;
+        writeln!(to, "{:016x}", digest.value())
     }
 
     #[inline(never)]
