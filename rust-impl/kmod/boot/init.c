@@ -40,7 +40,7 @@ static long load(const char *path, const char *options)
 static const u8 *whole(const char *path, u32 *size)
 {
 	long in = sys_open(path, 0), n;
-	u32 room = 96u << 20;
+	u32 room = PACK_ROOM;
 	u8 *at;
 
 	if (in < 0)

@@ -15,7 +15,8 @@ static long sys6(long n, long a, long b, long c, long d, long e, long f)
 	long result;
 
 	/* The sixth argument travels in the frame pointer. */
-	__asm__ volatile("push %%ebp\n\tmov %[f], %%ebp\n\tint $0x80\n\tpop %%ebp"
+	__asm__ volatile("pushl %[f]\n\tpush %%ebp\n\tmov 4(%%esp), %%ebp\n\t"
+			 "int $0x80\n\tpop %%ebp\n\tadd $4, %%esp"
 			 : "=a"(result)
 			 : "0"(n), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e),
 			   [f] "m"(f)
