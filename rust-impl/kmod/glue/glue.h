@@ -64,7 +64,7 @@ struct lgk_file {
 
 /* What the ledgers did since the module was loaded. */
 struct lgk_figures {
-	atomic_t open, guests, steps, malformed;
+	atomic_t open, guests, malformed;
 	atomic_t pins, puts, allocs, frees;
 	atomic_t refused, left_references, left_tables;
 };

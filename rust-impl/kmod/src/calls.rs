@@ -60,7 +60,9 @@ impl KernelHost {
 
     fn mix_bytes(&self, bytes: &[u8]) {
         for part in bytes.chunks(8) {
-            let word = part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            let word = part
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte));
             self.mix(word);
         }
     }
@@ -140,8 +142,7 @@ impl KernelHost {
         let map = self.page(page)?.get();
         let fresh = if write == 0 { NONE } else { self.fresh(map)? };
         // SAFETY: as above.
-        let frame =
-            unsafe { glue::kg_get_user_pages_fast(self.guest.get(), page, write, fresh) };
+        let frame = unsafe { glue::kg_get_user_pages_fast(self.guest.get(), page, write, fresh) };
         if frame == NONE {
             return None;
         }

@@ -183,7 +183,13 @@ impl KernelHost {
     pub fn plan(&self, drawer: (Verb, [u32; 5]), quals: &Quals) {
         self.drawer.set(Some(drawer));
         self.quals.set((!quals.is_none()).then_some(*quals));
-        for count in [&self.allocs, &self.pins, &self.copied, &self.step_draws, &self.calls] {
+        for count in [
+            &self.allocs,
+            &self.pins,
+            &self.copied,
+            &self.step_draws,
+            &self.calls,
+        ] {
             count.set(0);
         }
         self.freed.set(false);
@@ -236,7 +242,9 @@ impl KernelHost {
 
     /// The page's mapping, if it has memory at all.
     pub(crate) fn page(&self, page: u32) -> Option<&Cell<PageMap>> {
-        self.map.get(page as usize).filter(|_| page < self.pages.get())
+        self.map
+            .get(page as usize)
+            .filter(|_| page < self.pages.get())
     }
 
     /// Index for the frame that a write to this page will give it: `NONE` if none, nothing if there is no room for it.

@@ -54,8 +54,11 @@ impl Lines {
     pub unsafe fn make(&mut self) {
         self.entries.fill(Entry::NONE);
         self.held.fill(Held::NONE);
-        let (tables, entries, held) =
-            (&raw mut self.tables, &raw mut self.entries, &raw mut self.held);
+        let (tables, entries, held) = (
+            &raw mut self.tables,
+            &raw mut self.entries,
+            &raw mut self.held,
+        );
         // SAFETY: the caller's word: the recorder alone uses them.
         let room = unsafe {
             Scratch {
@@ -67,10 +70,7 @@ impl Lines {
         self.recorder = Some(Recorder::new(room));
     }
 
-    fn write(
-        &mut self,
-        how: impl FnOnce(&mut Recorder<'static>, &mut Tail<'_>) -> fmt::Result,
-    ) {
+    fn write(&mut self, how: impl FnOnce(&mut Recorder<'static>, &mut Tail<'_>) -> fmt::Result) {
         if let Some(recorder) = &mut self.recorder {
             let to = &mut Tail {
                 text: &mut self.text,

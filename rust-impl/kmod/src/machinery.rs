@@ -5,7 +5,7 @@ use core::cell::Cell;
 use core::slice;
 
 use lguest_engine::{
-    Calls, Event, KeepsCalls, FrameName, FrameWords, Machine, Machinery, PageRecord, PortHost, Step,
+    Calls, Event, FrameName, FrameWords, KeepsCalls, Machine, Machinery, PageRecord, PortHost, Step,
 };
 
 use crate::PagingMode;
@@ -43,10 +43,7 @@ impl KernelHost {
             };
         }
         let copy_of = |k: u32| self.copies.get(k as usize).map(Cell::get);
-        let page = frame
-            .checked_sub(pages)
-            .and_then(copy_of)
-            .unwrap_or(frame);
+        let page = frame.checked_sub(pages).and_then(copy_of).unwrap_or(frame);
         let later = (frame + 1).saturating_sub(pages)..self.copies_len.get();
         FrameName::Guest {
             page,
@@ -103,7 +100,11 @@ impl Machinery for KernelHost {
 
     fn table(&self, pfn: u32) -> Option<&FrameWords> {
         // SAFETY: null, or a whole page of words that the ledger holds.
-        unsafe { glue::kg_table(self.guest.get(), pfn).cast::<FrameWords>().as_ref() }
+        unsafe {
+            glue::kg_table(self.guest.get(), pfn)
+                .cast::<FrameWords>()
+                .as_ref()
+        }
     }
 
     fn load(&self, pfn: u32, word: usize) -> Option<u32> {

@@ -376,11 +376,7 @@ pub unsafe extern "C" fn lgo_prandom_u32(host: *const KernelHost) -> u32 {
 /// # Safety
 /// As above, with `len` bytes at `text`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lgo_kasprintf(
-    host: *const KernelHost,
-    text: *const u8,
-    len: u32,
-) -> u32 {
+pub unsafe extern "C" fn lgo_kasprintf(host: *const KernelHost, text: *const u8, len: u32) -> u32 {
     // SAFETY: as above.
     unsafe { (*host).do_kasprintf(slice::from_raw_parts(text, len as usize)) }.into()
 }
