@@ -11,6 +11,7 @@ pub mod calls;
 mod changes;
 pub mod cpu;
 pub mod digest;
+pub mod draw;
 pub mod observe;
 pub mod pair;
 pub mod port;

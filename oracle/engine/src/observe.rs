@@ -5,7 +5,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::side::{FrameName, Machinery, Side};
+use crate::side::{FrameName, Machinery, Side, State};
 
 /// Tables in the order in which the walk first came to them; the caller gives the room.
 pub struct Visited<'a> {
@@ -19,9 +19,14 @@ impl<'a> Visited<'a> {
         Visited { pfns: room, len: 0 }
     }
 
+    /// Those met so far.
+    fn known(&self) -> impl Iterator<Item = &u32> {
+        self.pfns.iter().take(self.len)
+    }
+
     /// The number of a table, and whether this is the first time it is met.
     fn number(&mut self, pfn: u32) -> (usize, bool) {
-        if let Some(n) = self.pfns[..self.len].iter().position(|known| *known == pfn) {
+        if let Some(n) = self.known().position(|known| *known == pfn) {
             return (n, false);
         }
         if let Some(place) = self.pfns.get_mut(self.len) {
@@ -41,21 +46,39 @@ pub fn observe<S: Side>(side: &S, visited: &mut Visited<'_>, to: &mut impl Write
 }
 
 /// The fields outside of tables, the kill message among them.
+#[inline(never)]
 pub fn state<S: Side>(side: &S, to: &mut impl Write) -> fmt::Result {
     let state = side.state();
+    guest(&state, to)?;
+    stack(&state, to)?;
+    dead(side, state.dead, to)?;
+    slots(&state, to)?;
+    writeln!(to, "draws={}", side.host().draws())
+}
+
+/// The guest's own fields; here and below a line is put together of parts, for each has a frame of its own.
+#[inline(never)]
+fn guest(state: &State, to: &mut impl Write) -> fmt::Result {
+    write!(
+        to,
+        "guest slot={} linear={} kernel_address={:#x} lguest_data={:#x} ",
+        state.cpu_pgd, state.linear_pages, state.kernel_address, state.lguest_data
+    )
+}
+
+#[inline(never)]
+fn stack(state: &State, to: &mut impl Write) -> fmt::Result {
     writeln!(
         to,
-        "guest slot={} linear={} kernel_address={:#x} lguest_data={:#x} stack={}:{:#x}:{} next_hcall={}",
-        state.cpu_pgd,
-        state.linear_pages,
-        state.kernel_address,
-        state.lguest_data,
-        state.ss1,
-        state.esp1,
-        state.stack_pages,
-        state.next_hcall
-    )?;
-    match state.dead {
+        "stack={}:{:#x}:{} next_hcall={}",
+        state.ss1, state.esp1, state.stack_pages, state.next_hcall
+    )
+}
+
+/// Whether the guest lives, and why not.
+#[inline(never)]
+fn dead<S: Side>(side: &S, dead: i32, to: &mut impl Write) -> fmt::Result {
+    match dead {
         0 => writeln!(to, "alive")?,
         1 => {
             let mut result = Ok(());
@@ -68,6 +91,12 @@ pub fn state<S: Side>(side: &S, to: &mut impl Write) -> fmt::Result {
         }
         errno => writeln!(to, "dead errno={errno}")?,
     }
+    Ok(())
+}
+
+/// The four shadows.
+#[inline(never)]
+fn slots(state: &State, to: &mut impl Write) -> fmt::Result {
     for (i, slot) in state.slots.iter().enumerate() {
         writeln!(
             to,
@@ -78,10 +107,11 @@ pub fn state<S: Side>(side: &S, to: &mut impl Write) -> fmt::Result {
             if slot.pgdir == 0 { "none" } else { "allocated" }
         )?;
     }
-    writeln!(to, "draws={}", side.host().draws())
+    Ok(())
 }
 
 /// Bytes as text on one line.
+#[inline(never)]
 pub fn escaped(bytes: &[u8], to: &mut impl Write) -> fmt::Result {
     for byte in bytes {
         match byte {
@@ -95,6 +125,7 @@ pub fn escaped(bytes: &[u8], to: &mut impl Write) -> fmt::Result {
 }
 
 /// Every entry that is not zero, of every table that can be reached from the slots.
+#[inline(never)]
 fn tables<S: Side>(side: &S, visited: &mut Visited<'_>, to: &mut impl Write) -> fmt::Result {
     let host = side.host();
     let levels = if side.pae() { 3 } else { 2 };
@@ -107,6 +138,7 @@ fn tables<S: Side>(side: &S, visited: &mut Visited<'_>, to: &mut impl Write) -> 
     writeln!(to, "tables_held={}", host.tables_held())
 }
 
+#[inline(never)]
 fn table<H: Machinery>(
     host: &H,
     pae: bool,
@@ -131,7 +163,7 @@ fn table<H: Machinery>(
     };
     let step = if pae { 2 } else { 1 };
     let value = |i: usize| {
-        let low = u64::from(words[i * step].get());
+        let low = u64::from(words[(i * step) & 1023].get());
         if pae {
             low | u64::from(words[(i * step + 1) & 1023].get()) << 32
         } else {
@@ -162,8 +194,7 @@ fn table<H: Machinery>(
 impl Visited<'_> {
     /// The number that a table has, or will have if it is met next.
     fn peek(&self, pfn: u32) -> usize {
-        self.pfns[..self.len]
-            .iter()
+        self.known()
             .position(|known| *known == pfn)
             .unwrap_or(self.len)
     }
@@ -195,6 +226,7 @@ impl fmt::Display for FrameName {
 }
 
 /// References held, frame by frame.
+#[inline(never)]
 fn references<S: Side>(side: &S, to: &mut impl Write) -> fmt::Result {
     let host = side.host();
     let (first, _) = host.data_frames();
@@ -215,6 +247,7 @@ fn references<S: Side>(side: &S, to: &mut impl Write) -> fmt::Result {
 }
 
 /// Every word of guest memory that is not zero.
+#[inline(never)]
 fn memory<S: Side>(side: &S, to: &mut impl Write) -> fmt::Result {
     let host = side.host();
     let (first, end) = host.data_frames();

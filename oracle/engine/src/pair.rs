@@ -7,7 +7,7 @@ use lguest_shadow::{HostBug, PIN_LIMIT};
 
 use crate::cpu;
 use crate::run::{Outcome, Runner, calls};
-use crate::side::{BLOCK_WORDS, FrameWords, Machinery, Side};
+use crate::side::{BLOCK_WORDS, FrameName, FrameWords, Machinery, Side};
 use crate::{Machine, PageRecord, Step, Verb};
 
 /// The first thing in which two sides differ.
@@ -127,7 +127,9 @@ impl<A: Side, B: Side> Pair<A, B> {
         care: Care,
     ) -> Result<Result<i32, HostBug>, Difference> {
         let (a, b) = self.begin(machine, pages, care);
-        if a != b {
+        let outcome =
+            |of: Result<i32, HostBug>| of.map_or_else(Outcome::Bug, |n| Outcome::Value(n as u32));
+        if !self.agree(outcome(a), outcome(b)) {
             return Err(Difference::Init);
         }
         self.everything()?;
@@ -159,7 +161,7 @@ impl<A: Side, B: Side> Pair<A, B> {
     /// Compares the sides after a step that came to `a` and `b` on them.
     #[inline(always)]
     pub fn compare(&mut self, step: &Step, a: Outcome, b: Outcome) -> Result<Outcome, Difference> {
-        if a != b {
+        if !self.agree(a, b) {
             return Err(Difference::Outcome(a, b));
         }
         if self.care == Care::Cheap && !calls(step.verb) {
@@ -172,8 +174,12 @@ impl<A: Side, B: Side> Pair<A, B> {
         if matches!(a, Outcome::Bug(_)) {
             return Ok(a);
         }
-        if self.a.side.state().differs(&self.b.side.state()) {
-            return Err(Difference::State);
+        if Self::ALIKE {
+            if self.a.side.state().differs(&self.b.side.state()) {
+                return Err(Difference::State);
+            }
+        } else {
+            self.state()?;
         }
         match step.verb {
             // Without a kernel call there was no pin, and so no store to an entry but the processor's own bits.
@@ -183,7 +189,9 @@ impl<A: Side, B: Side> Pair<A, B> {
                 if self.a.side.pins() | self.b.side.pins() != 0 {
                     self.stack()?;
                 }
-                if self.b.side.host().emptied(0).is_some() {
+                if self.b.side.host().emptied(0).is_some()
+                    || (!Self::ALIKE && self.b.side.host().emptied_overflow())
+                {
                     self.emptied()?;
                 }
             }
@@ -202,9 +210,54 @@ impl<A: Side, B: Side> Pair<A, B> {
         Ok(a)
     }
 
+    /// Whether the hosts number their frames alike.
+    const ALIKE: bool = A::Host::ALIKE && B::Host::ALIKE;
+
+    /// Whether two outcomes are the same, with frames by canonical number where it takes that.
+    #[inline(always)]
+    fn agree(&self, a: Outcome, b: Outcome) -> bool {
+        if Self::ALIKE {
+            return a == b;
+        }
+        a.canonical(|pfn| self.a.side.host().canonical(pfn))
+            == b.canonical(|pfn| self.b.side.host().canonical(pfn))
+    }
+
+    /// Compares the fields outside of tables of hosts that number their frames differently.
+    #[inline(never)]
+    fn state(&self) -> Result<(), Difference> {
+        let (mut a, mut b) = (self.a.side.state(), self.b.side.state());
+        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
+        for (a, b) in a.slots.iter_mut().zip(&mut b.slots) {
+            a.pgdir = top(host_a, a.pgdir);
+            b.pgdir = top(host_b, b.pgdir);
+        }
+        if a.differs(&b) {
+            return Err(Difference::State);
+        }
+        Ok(())
+    }
+
+    /// The entry for `vaddr` on hosts that number their frames differently: each walks its own tables.
+    #[inline(never)]
+    fn leaf_apart(&self, vaddr: u32) -> Result<(), Difference> {
+        let pae = self.a.side.pae();
+        let a = ended(&self.a.side, vaddr);
+        let b = ended(&self.b.side, vaddr);
+        if a != b {
+            let level = Level::down(pae, a.0.max(b.0));
+            let (a, b) = (a.1, b.1);
+            return Err(Difference::Entry { level, a, b });
+        }
+        Ok(())
+    }
+
     /// The entry for `vaddr`: `demand_page` may store it past `set_pte` (C line 514). Those above it are recorded.
     #[inline]
     fn leaf(&self, vaddr: u32) -> Result<(), Difference> {
+        if !Self::ALIKE {
+            return self.leaf_apart(vaddr);
+        }
         let pae = self.a.side.pae();
         let root = self.a.side.current_root();
         let Some((above, pa, a)) = cpu::last(self.a.side.host(), root, pae, vaddr) else {
@@ -331,9 +384,50 @@ impl<A: Side, B: Side> Pair<A, B> {
 
     /// Compares every table that can be reached from the four slots.
     fn tables(&self) -> Result<(), Difference> {
+        if !Self::ALIKE {
+            return self.tables_apart();
+        }
         for slot in self.a.side.state().slots {
             if slot.pgdir != 0 {
                 self.table(slot.pgdir >> 12, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same on hosts that number their frames differently.
+    fn tables_apart(&self) -> Result<(), Difference> {
+        let (a, b) = (self.a.side.state(), self.b.side.state());
+        for (a, b) in a.slots.iter().zip(&b.slots) {
+            if a.pgdir != 0 {
+                self.table_apart(a.pgdir >> 12, b.pgdir >> 12, 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn table_apart(&self, a: u32, b: u32, steps: usize) -> Result<(), Difference> {
+        let (host_a, host_b) = (self.a.side.host(), self.b.side.host());
+        let pae = self.a.side.pae();
+        let level = Level::down(pae, steps);
+        let size = if pae { 8 } else { 4 };
+        if host_a.table(a).is_some() != host_b.table(b).is_some() {
+            return Err(Difference::TablesHeld);
+        }
+        for offset in (0..4096).step_by(size) {
+            let value = |entry: Option<u64>| entry.unwrap_or(0);
+            let raw_a = value(cpu::entry(host_a, a << 12 | offset, pae));
+            let raw_b = value(cpu::entry(host_b, b << 12 | offset, pae));
+            if raw_a | raw_b == 0 {
+                continue;
+            }
+            let (a, b) = (canonical(host_a, raw_a), canonical(host_b, raw_b));
+            if a != b {
+                return Err(Difference::Entry { level, a, b });
+            }
+            if raw_a & cpu::P != 0 && level != Level::Pte {
+                self.table_apart((raw_a >> 12) as u32, (raw_b >> 12) as u32, steps + 1)?;
             }
         }
         Ok(())
@@ -371,6 +465,33 @@ impl<A: Side, B: Side> Pair<A, B> {
         }
         Ok(())
     }
+}
+
+/// A number for a top level: 0 for none, and one for all that are free again.
+fn top<H: Machinery>(host: &H, pgdir: u32) -> u32 {
+    match pgdir >> 12 {
+        0 => 0,
+        pfn if host.name(pfn) == FrameName::Table => host.canonical(pfn),
+        _ => u32::MAX,
+    }
+}
+
+/// How deep the walk for `vaddr` comes on a side, and the entry that it ends with, its frame by canonical number.
+fn ended<S: Side>(side: &S, vaddr: u32) -> (usize, u64) {
+    let host = side.host();
+    match cpu::last(host, side.current_root(), side.pae(), vaddr) {
+        Some((above, _, value)) => (above, canonical(host, value)),
+        None => (0, 0),
+    }
+}
+
+/// An entry with its frame by canonical number.
+fn canonical<H: Machinery>(host: &H, entry: u64) -> u64 {
+    const FRAME: u64 = 0x000f_ffff_ffff_f000;
+    let Ok(pfn) = u32::try_from((entry & FRAME) >> 12) else {
+        return entry;
+    };
+    entry & !FRAME | u64::from(host.canonical(pfn)) << 12
 }
 
 /// The first word in which two frames differ.

@@ -57,6 +57,18 @@ pub enum Outcome {
     Bug(HostBug),
 }
 
+impl Outcome {
+    /// The same with frames renumbered.
+    #[inline]
+    pub fn canonical(self, number: impl Fn(u32) -> u32) -> Outcome {
+        match self {
+            Outcome::Foreign(pfn) => Outcome::Foreign(number(pfn)),
+            Outcome::Bug(bug) => Outcome::Bug(HostBug::new(bug.kind(), number(bug.pfn()))),
+            outcome => outcome,
+        }
+    }
+}
+
 /// Times that one access may fault.
 const FAULTS: u32 = 4;
 

@@ -39,6 +39,14 @@ pub enum FrameName {
 ///
 /// Nothing here is a kernel call of the code under test; those are `lguest_shadow::Host`.
 pub trait Machinery {
+    /// Whether any two such hosts number their frames alike, so that numbers compare as they are. A host whose frames
+    /// are a real kernel's says no, and is compared by [`Machinery::canonical`]; its data frames are then listed
+    /// (`data_frames`, `all_held`, `dirty`) by canonical number, and `name`, `data` and `held` take either.
+    const ALIKE: bool = true;
+    /// A number for a frame that is the same on both hosts where the frame is; the number itself for a strange frame.
+    fn canonical(&self, pfn: u32) -> u32 {
+        pfn
+    }
     /// The step about to run: its failures, draws and `during` event; counts of calls start at none.
     fn begin_step(&self, step: &Step);
     /// Running hash of the kernel calls and recorded stores since the reset.
@@ -87,7 +95,8 @@ pub trait Machinery {
     fn settle_dirty(&self);
     /// The `i`-th entry (by its physical address) whose table was freed in this step; the port's host knows.
     fn emptied(&self, i: usize) -> Option<u32>;
-    /// More tables were freed in this step than `emptied` can tell.
+    /// More tables were freed in this step than `emptied` can tell. A host that is not [`Machinery::ALIKE`] tells none,
+    /// and says yes when any was freed.
     fn emptied_overflow(&self) -> bool;
     /// The kill message, if one was made since the reset.
     fn message(&self, to: &mut dyn FnMut(&[u8]));

@@ -7,11 +7,12 @@
 use std::cell::Cell;
 
 use lguest_c_reference::{CallKind, Callbacks, Crash, CrashKind, DATA_BASE, NO_PFN};
+use lguest_engine::draw::draw;
 use lguest_engine::{Machinery, Quals};
 use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
 use super::machinery::TableOf;
-use super::{Call, SimHost, mix};
+use super::{Call, SimHost};
 
 impl SimHost {
     /// Counts a kernel call, and lets happen what is planned just before it.
@@ -164,19 +165,10 @@ impl SimHost {
     /// A draw depends on the seed and the step, and on how many the step made before; never on where the step stands.
     fn do_prandom_u32(&self) -> u32 {
         self.call();
-        let (verb, args) = self.drawer.get();
         let nth = self.step_draws.get();
         self.step_draws.set(nth + 1);
         self.draws.set(self.draws.get() + 1);
-        let value = match self.quals.get().draw {
-            Some(slot) => slot.into(),
-            None => {
-                let words = args
-                    .iter()
-                    .fold(verb as u64, |sum, arg| mix(sum, u64::from(*arg)));
-                (mix(self.seed.get(), words.wrapping_add(nth.into())) >> 32) as u32
-            }
-        };
+        let value = draw(self.seed.get(), &self.quals.get(), self.drawer.get(), nth);
         self.mix(CallKind::PrandomU32.word(value.into()));
         self.log(CallKind::PrandomU32, value.into(), 0, &[]);
         value

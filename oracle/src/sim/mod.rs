@@ -13,9 +13,11 @@ mod tables;
 use std::cell::{Cell, RefCell};
 
 use lguest_c_reference::{DATA_BASE, MAX_CPUS, NO_PFN, Shared};
+use lguest_engine::draw::START;
 use lguest_engine::{Calls, Event, Machine, PageRecord, Quals, Step, Verb};
 
 pub use call::Call;
+pub use lguest_engine::draw::mix;
 pub use memory::{COPIES, MAX_PAGES};
 pub use tables::MAX_TABLES;
 
@@ -27,14 +29,6 @@ const MAX_SWITCHER_PAGES: u32 = 1 + 2 * MAX_CPUS;
 
 /// Physical address of the page of the guest's registers.
 pub const REGS_PAGE: u32 = DATA_BASE << 12;
-
-/// Mixes a word into a 64-bit state: good enough to choose by, and cheap.
-pub fn mix(state: u64, word: u64) -> u64 {
-    let mut x = state.wrapping_add(word).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
 
 /// One simulated host.
 pub struct SimHost {
@@ -64,9 +58,6 @@ pub struct SimHost {
     /// The same under the names of recordings.
     kept: Box<Calls>,
 }
-
-/// What the draw of `init_guest_pagetable` depends on, beside the seed.
-const START: (Verb, [u32; 5]) = (Verb::Destroy, [0; 5]);
 
 /// Entries remembered, a step, whose tables were freed.
 const EMPTIED: usize = 64;

@@ -177,7 +177,7 @@ impl<'a> Scenario<'a> {
             )?;
             (rest, at) = (tail, at + PAGE_LEN);
         }
-        let pages = &pages[..pages.len() - rest.len()];
+        let pages = pages.get(..pages.len() - rest.len()).unwrap_or(&[]);
         let steps = rest;
         let mut destroyed = false;
         while !rest.is_empty() {
@@ -243,18 +243,14 @@ impl<'a> Scenario<'a> {
 
     /// The host's page records, in order.
     pub fn pages(&self) -> impl ExactSizeIterator<Item = PageRecord> + Clone + use<'a> {
-        let machine = self.machine;
-        self.pages
-            .chunks_exact(PAGE_LEN)
-            .map(move |r| PageRecord::decode(whole(r), &machine))
+        let (machine, pages) = (self.machine, self.pages);
+        (0..pages.len() / PAGE_LEN).map(move |i| PageRecord::decode(nth(pages, i), &machine))
     }
 
     /// The steps, in order.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = Step> + Clone + use<'a> {
-        let machine = self.machine;
-        self.steps
-            .chunks_exact(STEP_LEN)
-            .map(move |r| Step::decode(whole(r), &machine))
+        let (machine, steps) = (self.machine, self.steps);
+        (0..steps.len() / STEP_LEN).map(move |i| Step::decode(nth(steps, i), &machine))
     }
 
     /// The step at an index from 0.
@@ -300,9 +296,13 @@ fn cut<'a, const N: usize>(
     })
 }
 
-/// A chunk of exactly N bytes as an array.
-fn whole<const N: usize>(chunk: &[u8]) -> &[u8; N] {
-    chunk.first_chunk().unwrap_or(&[0; N])
+/// The record at an index, which is one of those that `bytes` has.
+fn nth<const N: usize>(bytes: &[u8], index: usize) -> &[u8; N] {
+    let start = index.wrapping_mul(N);
+    bytes
+        .get(start..)
+        .and_then(<[u8]>::first_chunk)
+        .unwrap_or(&[0; N])
 }
 
 /// Compares a record with its canonical form, and names the field of the first difference.

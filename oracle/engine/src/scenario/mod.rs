@@ -54,6 +54,9 @@ const fn fit(v: u32, lo: u32, hi: u32) -> u32 {
         v
     } else {
         // 1 + hi - lo would only wrap for the full range, where every value is in range.
-        lo + v % (hi - lo + 1)
+        match v.checked_rem(hi.wrapping_sub(lo).wrapping_add(1)) {
+            Some(rest) => lo + rest,
+            None => lo,
+        }
     }
 }

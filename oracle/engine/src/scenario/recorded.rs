@@ -83,7 +83,9 @@ impl Recorded {
             None => LETTERS[letter as usize % LETTERS.len()],
         };
         let mut words = [a, b, c, d];
-        words[used..].fill(0);
+        for word in words.iter_mut().skip(used) {
+            *word = 0;
+        }
         match letter {
             TEXT => {
                 let mut ended = false;

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What befalls a module in its life: loaded and unloaded many times, clients
+ * that are killed, that come four at a time, that write anything at all.
+ */
+#ifndef BOOT_LIFE_H
+#define BOOT_LIFE_H
+
+#include "replay.h"
+
+/* Bytes of memory that the pack is read into. */
+#define PACK_ROOM (96u << 20)
+/*
+ * MemFree may be this much lower after the rounds that are counted, in KiB:
+ * lists of each CPU's hold some pages back.  A page that each scenario leaked
+ * would make more than 9000 of it.
+ */
+#define DRIFT 8192
+
+static long load(const char *path, const char *options);
+
+static const struct entry *plain;
+static const u8 *plain_bytes;
+
+static void life(const char *what, int good, long number)
+{
+	put("LIFE ");
+	put(what);
+	put(good ? " ok " : " FAIL ");
+	put_number(number);
+	put("\n");
+	if (good)
+		passed++;
+	else
+		failures++;
+}
+
+/* The first scenario on plain memory that is long enough to be cut in halves. */
+static int find_plain(const u8 *pack, u32 size)
+{
+	u32 at = 0;
+
+	while (at + sizeof(struct entry) <= size) {
+		const struct entry *e = (const void *)(pack + at);
+		const u8 *bytes = pack + at + sizeof(*e);
+
+		if (!changes_mappings(e, bytes) && e->steps >= 8 && !e->cut &&
+		    word_at(bytes, 24) == 64 && e->part == 1) {
+			plain = e;
+			plain_bytes = bytes;
+			return 1;
+		}
+		at += sizeof(*e) + ((e->bytes_len + 3) & ~3u) +
+		      ((e->lines_len + 3) & ~3u) + 8 * e->digests;
+	}
+	return 0;
+}
+
+static long mem_free_now(void)
+{
+	static char info[4096];
+	long in, value = 0, at;
+
+	/* Page cache and what lists hold back go first. */
+	in = sys_open("/proc/sys/vm/drop_caches", O_RDWR);
+	sys_write(in, "3", 1);
+	sys_close(in);
+	in = sys_open("/proc/meminfo", 0);
+	sys_read(in, info, sizeof(info) - 1);
+	sys_close(in);
+	for (at = 0; !same(info + at, "MemFree:", 8); at++)
+		;
+	for (at += 8; info[at] == ' '; at++)
+		;
+	for (; info[at] >= '0' && info[at] <= '9'; at++)
+		value = value * 10 + info[at] - '0';
+	return value;
+}
+
+/* What processes that are gone still held comes back in a while: the most of 3 s. */
+static long mem_free(void)
+{
+	long most = 0, i;
+
+	for (i = 0; i < 15; i++) {
+		long time[2] = { 0, 200 * 1000 * 1000 }, free = mem_free_now();
+
+		if (free > most)
+			most = free;
+		sys3(162, time, 0, 0);
+	}
+	return most;
+}
+
+static long open_at(const char *on, u32 at)
+{
+	struct lgk_memory memory = { { at, at } };
+	long file = sys_open(on, O_RDWR);
+
+	if (file >= 0)
+		sys_ioctl(file, LGK_MEMORY, &memory);
+	return file;
+}
+
+static void load_and_unload(const char *path, const char *name)
+{
+	long i, bad = 0;
+
+	bad += sys_delete_module(name) < 0;
+	for (i = 0; i < 100; i++) {
+		bad += load(path, "") < 0;
+		bad += sys_delete_module(name) < 0;
+	}
+	bad += load(path, "policy=0") < 0;
+	life("loaded and unloaded 100 times", !bad, bad);
+}
+
+/* Memory that outlives a client: its frames can be counted before and after. */
+static u32 shared_memory(void)
+{
+	u32 size = 64 * PAGE, i, at;
+	long in = sys_memfd_create("killed");
+
+	sys_ftruncate(in, size);
+	at = sys_mmap(0, size, PROT_READ | PROT_WRITE, MAP_SHARED, in, 0);
+	sys_close(in);
+	for (i = 0; i < 64; i++)
+		*(volatile u32 *)(at + i * PAGE) = 0;
+	settle();
+	return at;
+}
+
+/* A client dies in the middle: with its guest there, or while it writes. */
+static void killed_clients(const char *on)
+{
+	u32 at = shared_memory(), i, round;
+	long meter = sys_open(on, O_RDWR), bad = 0;
+	static int before[64];
+
+	settle();
+	for (i = 0; i < 64; i++)
+		before[i] = sys_ioctl(meter, LGK_REFERENCES, at + i * PAGE);
+	for (round = 0; round < 20; round++) {
+		long child = sys_fork();
+
+		if (!child) {
+			u32 head = 80, half = plain->steps / 2;
+			long file = open_at(on, at);
+
+			sys_write(file, plain_bytes, head + half * STEP);
+			/* Steps without end: the same write to memory again. */
+			for (;;)
+				if (round % 2)
+					sys_pause();
+				else
+					sys_write(file, plain_bytes + head, STEP);
+		}
+		for (i = 0; i < 2000; i++)
+			sys_sched_yield();
+		{
+			long time[2] = { 0, 20 * 1000 * 1000 };
+
+			sys3(162, time, 0, 0);
+		}
+		sys_kill(child, SIGKILL);
+		sys_wait4(child, 0);
+	}
+	settle();
+	for (i = 0; i < 64; i++)
+		bad += before[i] != sys_ioctl(meter, LGK_REFERENCES, at + i * PAGE);
+	life("page counts after 20 killed clients", !bad, bad);
+	sys_close(meter);
+	life("open files after them", figure(on + 5, "open") == 0,
+	     figure(on + 5, "open"));
+	sys_munmap(at, 64 * PAGE);
+}
+
+static void four_clients(const u8 *pack, u32 size, const char *on)
+{
+	long client[4], i, bad = 0;
+	int status;
+
+	sys_madvise(pack, PACK_ROOM, MADV_DOFORK);
+	for (i = 0; i < 4; i++) {
+		client[i] = sys_fork();
+		if (!client[i]) {
+			crowded = 1;
+			failures = 0;
+			replay(pack, size, on, 1);
+			sys_exit(failures != 0 || !passed);
+		}
+	}
+	for (i = 0; i < 4; i++) {
+		status = -1;
+		sys_wait4(client[i], &status);
+		bad += status != 0;
+	}
+	sys_madvise(pack, PACK_ROOM, MADV_DONTFORK);
+	life("four clients at once", !bad, bad);
+}
+
+static u32 dice = 12345;
+
+static u32 roll(u32 sides_of_it)
+{
+	dice = dice * 1664525 + 1013904223;
+	return (dice >> 8) % sides_of_it;
+}
+
+/* Anything at all is written: an errno and nothing changed, or a scenario. */
+static void malformed_writes(const char *on)
+{
+	static u8 bytes[70000];
+	u32 at = shared_memory(), i, k, len, size = plain->bytes_len;
+	long refused = 0, taken = 0, bad = 0, file, n;
+	u64 was, is;
+
+	/* Whole scenarios with some bytes changed, each to a fresh file. */
+	for (i = 0; i < 2000; i++) {
+		len = roll(8) ? size : roll(size + 1);
+		memcpy(bytes, plain_bytes, len);
+		for (k = roll(4) + 1; k && len; k--)
+			bytes[roll(4) ? roll(len) : roll(len < 90 ? len : 90)] =
+				roll(256);
+		file = open_at(on, at);
+		n = sys_write(file, bytes, len);
+		if (n < 0)
+			refused++;
+		else
+			taken++;
+		if (n > (long)len)
+			bad++;
+		sys_close(file);
+	}
+	life("malformed beginnings", refused > 100 && !bad, refused);
+	/* Steps that are none, to a guest that lives: it must not change. */
+	file = open_at(on, at);
+	sys_write(file, plain_bytes, 80 + 4 * STEP);
+	fd = file;
+	n = read_view(0);
+	was = digest(text, n);
+	refused = bad = 0;
+	for (i = 0; i < 3000; i++) {
+		len = roll(3) ? STEP : roll(60000);
+		for (k = 0; k < len; k++)
+			bytes[k] = roll(3) ? 0 : roll(256);
+		/* No verb has this number. */
+		bytes[(roll(len / STEP + 1)) * STEP % (len + 1)] = 18 + roll(200);
+		n = sys_write(file, bytes, len);
+		if (n < 0)
+			refused++;
+		else if (n > 0)
+			bad++;
+		if (i % 100 == 0) {
+			n = read_view(0);
+			is = digest(text, n);
+			bad += is != was;
+		}
+	}
+	life("malformed steps change nothing", refused > 2000 && !bad, bad);
+	bad = 0;
+	bad += sys_write(file, bytes, 65537) >= 0;
+	bad += sys_write(file, 0x1000, 480) >= 0;
+	bad += sys_write(file, 0xd0000000, 480) >= 0;
+	bad += sys_ioctl(file, 0x1234, 0) >= 0;
+	bad += sys_ioctl(file, LGK_MEMORY, 0x1000) >= 0;
+	n = read_view(0);
+	bad += digest(text, n) != was;
+	life("bad pointers, sizes and commands", !bad, bad);
+	sys_close(file);
+	sys_munmap(at, 64 * PAGE);
+}
+
+/* Somebody else's hands on an open file, and somebody who is not root. */
+static void strangers(const char *on, const char *name)
+{
+	u32 at = shared_memory();
+	long file = open_at(on, at), child, bad;
+	int status = -1;
+
+	child = sys_fork();
+	if (!child)
+		sys_exit(!(sys_write(file, plain_bytes, 80) == -EPERM &&
+			   sys_read(file, text, 10) == -EPERM &&
+			   sys_ioctl(file, LGK_VIEW, 0) == -EPERM));
+	sys_wait4(child, &status);
+	life("another process gets EPERM", status == 0, status);
+	child = sys_fork();
+	if (!child) {
+		sys_setuid(65534);
+		sys_exit(sys_open(on, O_RDWR) >= 0);
+	}
+	status = -1;
+	sys_wait4(child, &status);
+	life("not for others than root", status == 0, status);
+	bad = sys3(129, name, 0x800, 0);
+	life("no unloading under an open file", bad < 0, bad);
+	sys_close(file);
+	sys_munmap(at, 64 * PAGE);
+}
+
+/* Rounds of the first scenarios leave the memory as it was. */
+static void drift(const u8 *pack, u32 size, const char *on)
+{
+	long before = 0, after;
+	int round;
+
+	for (round = 0; round < 5; round++) {
+		/* The first two warm what is kept on purpose. */
+		if (round == 2)
+			before = mem_free();
+		four_clients(pack, size, on);
+	}
+	after = mem_free();
+	life("KiB that MemFree fell by", before - after < DRIFT, before - after);
+}
+
+static void ledger(const char *on)
+{
+	const char *of = on + 5;
+	long held = figure(of, "pins") - figure(of, "puts") -
+		    figure(of, "left_references");
+	long tables = figure(of, "allocs") - figure(of, "frees") -
+		      figure(of, "left_tables");
+
+	life("references in the ledger", held == 0, held);
+	life("tables in the ledger", tables == 0, tables);
+	life("files open", figure(of, "open") == 0, figure(of, "open"));
+}
+
+static void lives(const char *path, const char *on, const char *name,
+		  const u8 *pack, u32 size, u32 few)
+{
+	device = on;
+	if (!find_plain(pack, size)) {
+		life("a plain scenario", 0, 0);
+		return;
+	}
+	ledger(on);
+	load_and_unload(path, name);
+	killed_clients(on);
+	malformed_writes(on);
+	strangers(on, name);
+	drift(pack, few, on);
+	ledger(on);
+}
+
+#endif
