@@ -17,11 +17,12 @@ use core::arch::asm;
 /// As in C.
 #[no_mangle]
 pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
-    // SAFETY: the caller's promise; esi belongs to the compiler, so it is swapped in and out.
+    // SAFETY: the caller's promise; esi belongs to the compiler, so it is swapped in and out. All registers are
+    // named, for one chosen by the compiler could be esi.
     asm!(
-        "xchg esi, {from}", "mov {rest}, ecx", "shr ecx, 2", "rep movsd",
-        "mov ecx, {rest}", "and ecx, 3", "rep movsb", "mov esi, {from}",
-        from = inout(reg) from => _, rest = out(reg) _,
+        "xchg esi, edx", "mov eax, ecx", "shr ecx, 2", "rep movsd",
+        "mov ecx, eax", "and ecx, 3", "rep movsb", "mov esi, edx",
+        inout("edx") from => _, out("eax") _,
         inout("edi") to => _, inout("ecx") len => _, options(nostack)
     );
     to

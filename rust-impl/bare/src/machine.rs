@@ -170,6 +170,8 @@ pub struct Abilities {
     pub nx: bool,
     /// Bits of a physical address.
     pub width: u32,
+    /// It is QEMU's own, not the machine's.
+    pub emulated: bool,
 }
 
 impl Abilities {
@@ -187,12 +189,19 @@ impl Abilities {
         } else {
             36
         };
+        let [_, b, c, d] = cpuid(0x4000_0000);
         Abilities {
+            emulated: [b, c, d] == ["TCGT", "CGTC", "GTCG"].map(letters),
             pae: features & 1 << 6 != 0,
             nx: extended & 1 << 20 != 0,
             width: width.clamp(32, 52),
         }
     }
+}
+
+/// Four letters as the word that CPUID gives.
+fn letters(text: &str) -> u32 {
+    text.bytes().rev().fold(0, |word, byte| word << 8 | u32::from(byte))
 }
 
 /// Chooses the paging mode for the next time paging is on.

@@ -97,7 +97,7 @@ where
     };
     let before = counts.differences;
     let mut runner = Runner::new(PortSide::<M, _, _>::new(&HOST, Faithful));
-    let mut probe = Probe::new(&HOST, M::PAE, processor, machine.switcher, item.name, counts);
+    let mut probe = Probe::new(&HOST, M::PAE, (processor, abilities.emulated), machine.switcher, item.name, counts);
     let mut dice = Dice::new(mix(machine.seed, scenario.len() as u64));
     let sums = follow(&mut runner, &scenario, room, |runner, at| {
         let side = &runner.side;
@@ -148,13 +148,22 @@ fn report(mode: &str, scenarios: u32, c: &Counts) {
         "TOTAL {mode} others: foreign={} marked_above_faults={} added_at_top={} added_below={} no_room={} summed={}",
         c.foreign, c.marked, c.added[0], c.added[1], c.no_room, c.summed
     );
+    say!(
+        "TOTAL {mode} QEMU's own ways: marked_at_pae_top={} reserved_as_absent={}",
+        c.marked_top, c.reserved_as_absent
+    );
 }
 
 /// Called at the start, with what the loader left.
 #[unsafe(no_mangle)]
 extern "C" fn image_main(magic: u32, info: u32) -> ! {
     let abilities = Abilities::ask();
-    say!("bare: physical addresses of {} bits, no-execute {}", abilities.width, abilities.nx);
+    say!(
+        "bare: the MMU is {}; physical addresses of {} bits, no-execute {}",
+        if abilities.emulated { "QEMU's, emulated" } else { "the processor's own" },
+        abilities.width,
+        abilities.nx
+    );
     let items = machine::module(magic, info).and_then(pack::open);
     let (Some(items), true) = (items, abilities.pae) else {
         say!("broken: a pack of scenarios and a processor with PAE are needed");

@@ -224,23 +224,18 @@ pub fn ask_all<S: Side<Host = RealHost>>(probe: &mut Probe<'_>, side: &S, mapped
     // One bit of one entry on the way to a page is changed, but of none on the way to the Switcher.
     let vaddr = mapped.any(dice);
     let chain = probe.chain(root, vaddr);
-    if chain.len == 0 || vaddr >= host_switcher(host) & 0xffc0_0000 {
+    if chain.len == 0 {
         return;
     }
     let level = dice.below(chain.len as u32) as usize;
     let (pa, old) = chain.entries[level];
-    let of_switcher = probe.chain(root, host_switcher(host));
-    if old & P == 0 || of_switcher.entries[..of_switcher.len].iter().any(|e| e.0 == pa) {
+    if old & P == 0 || probe.switcher_goes_through(root, pa) {
         return;
     }
     let flip = bit(pae, level == 0, level + 1 == chain.len, width, dice);
     probe.set(pa, old ^ flip);
     ask(probe, host, mapped, root, dice, Some(vaddr));
     probe.set(pa, old);
-}
-
-fn host_switcher(host: &RealHost) -> u32 {
-    lguest_shadow::Host::<lguest_shadow::NoPae>::switcher_addr(host)
 }
 
 /// The tables in use, if the side has any.

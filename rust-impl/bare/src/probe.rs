@@ -3,6 +3,7 @@
 //!
 //! Tables and memory are afterwards as they were before: what a scenario does is what it does elsewhere.
 
+use lguest_engine::FrameWords;
 use lguest_engine::cpu::{self, A, Chain, P, Processor, RW, Request};
 
 use crate::cross::{
@@ -44,6 +45,10 @@ pub struct Counts {
     pub foreign: u32,
     /// Accessed bits set in entries above the one that a fault is about.
     pub marked: u32,
+    /// Accessed bits that QEMU's emulated MMU set in PAE's top level, where a processor has none.
+    pub marked_top: u32,
+    /// Faults for a reserved bit that QEMU's emulated MMU told without the bit for a present entry.
+    pub reserved_as_absent: u32,
     /// Entries added, by level from the top.
     pub added: [u32; 2],
     /// Batches for which no entry was free.
@@ -100,6 +105,8 @@ pub struct Probe<'a> {
     host: &'a RealHost,
     pae: bool,
     processor: Processor,
+    /// The processor is QEMU's own.
+    emulated: bool,
     /// Where the Switcher begins.
     pub switcher: u32,
     crossing: Crossing,
@@ -126,7 +133,7 @@ impl<'a> Probe<'a> {
     pub fn new(
         host: &'a RealHost,
         pae: bool,
-        processor: Processor,
+        (processor, emulated): (Processor, bool),
         switcher: u32,
         name: &'a str,
         counts: &'a mut Counts,
@@ -135,6 +142,7 @@ impl<'a> Probe<'a> {
             host,
             pae,
             processor,
+            emulated,
             switcher,
             crossing: Crossing::new(),
             counts,
@@ -187,6 +195,16 @@ impl<'a> Probe<'a> {
         (usable.then_some(place), frames)
     }
 
+    /// Whether an entry is on the way to one of the Switcher's pages, or maps one.
+    pub fn switcher_goes_through(&self, root: Root, pa: u32) -> bool {
+        let cpu = root.cpu.unwrap_or(0);
+        let pages = [0, 1 + 2 * cpu, 2 + 2 * cpu];
+        pages.into_iter().any(|i| {
+            let chain = self.chain(root, self.switcher.wrapping_add(i << 12));
+            chain.entries[..chain.len].iter().any(|e| e.0 == pa)
+        })
+    }
+
     /// A free entry of an upper level that none of the accesses goes through: its level, physical address and the
     /// first address that it covers.
     fn free_entry(&self, root: Root, accesses: &[Access]) -> Option<(usize, u32, u32)> {
@@ -211,6 +229,23 @@ impl<'a> Probe<'a> {
                 free(1, table, i << 30, 21, 512)
             })
         })
+    }
+
+    /// Moves the accesses of one absent entry of the top level to the end: how many others there are.
+    fn leave_out(&self, root: Root, accesses: &mut [Access]) -> usize {
+        let (size, shift) = if self.pae { (8, 30) } else { (4, 22) };
+        let absent = |a: &Access| self.entry(root.pa + (a.vaddr >> shift) * size) & P == 0;
+        let Some(out) = accesses.iter().find(|a| absent(a)).map(|a| a.vaddr >> shift) else {
+            return 0;
+        };
+        let mut len = 0;
+        for i in 0..accesses.len() {
+            if accesses[i].vaddr >> shift != out {
+                accesses.swap(i, len);
+                len += 1;
+            }
+        }
+        len
     }
 
     /// Adds an entry for the window, which has the code of user mode and, if `frames` says so, the Switcher's pages.
@@ -247,16 +282,28 @@ impl<'a> Probe<'a> {
     /// Performs a batch, and compares. The accesses are made fit first: none stores to a frame that is no memory of ours.
     ///
     /// What the processor answered, if it could be asked. `changed` says that the tables are not as they were made.
-    pub fn batch(&mut self, root: Root, accesses: &mut [Access], changed: bool) -> [Answer; BATCH] {
+    pub fn batch(
+        &mut self,
+        root: Root,
+        mut accesses: &mut [Access],
+        changed: bool,
+    ) -> [Answer; BATCH] {
         let mut answers = [Answer::Nothing; BATCH];
         let sum = (self.batches % SUMMED_ONE_IN == 0).then(|| self.sum());
         self.batches += 1;
         let (place, frames) = self.switcher(root);
+        accesses.iter_mut().for_each(|access| self.fit(root, access));
         let user_code = accesses.iter().any(|a| a.user && a.kind != Kind::Fetch);
         let mut added = None;
         let mut window = 0;
         if place.is_none() || user_code {
-            let Some((level, pa, covers)) = self.free_entry(root, accesses) else {
+            let mut free = self.free_entry(root, accesses);
+            if free.is_none() {
+                let len = self.leave_out(root, accesses);
+                accesses = &mut accesses[..len];
+                free = self.free_entry(root, accesses).filter(|_| len != 0);
+            }
+            let Some((level, pa, covers)) = free else {
                 self.counts.no_room += 1;
                 return answers;
             };
@@ -275,13 +322,14 @@ impl<'a> Probe<'a> {
             added.is_some_and(|(pa, _)| chain.entries[..chain.len].iter().any(|e| e.0 == pa))
         };
         let mut expected = [UNKNOWN; BATCH];
-        for (access, e) in accesses.iter_mut().zip(&mut expected) {
+        for (access, e) in accesses.iter().zip(&mut expected) {
             *e = self.expect(root, access);
             if through(&e.chain) {
                 self.differ(access, "goes through the added entry", 0, 0);
             }
         }
         self.put_back(accesses, &mut expected, true);
+        let tops = [0, 8, 16, 24].map(|at| self.entry(root.pa + at));
         self.crossing.perform(root.pa, accesses, window, &mut answers);
         for i in 0..accesses.len() {
             self.compare(&accesses[i], &expected[i], answers[i]);
@@ -290,6 +338,14 @@ impl<'a> Probe<'a> {
         self.compare_stores(accesses, &expected);
         self.compare_bits(accesses, &expected);
         self.put_back(accesses, &mut expected, false);
+        if self.emulated && self.pae {
+            // The Switcher's too was marked.
+            for (at, top) in [0, 8, 16, 24].into_iter().zip(tops) {
+                if self.entry(root.pa + at) == top | A {
+                    store(root.pa + at, true, top);
+                }
+            }
+        }
         if let Some((pa, old)) = added {
             store(pa, self.pae, old);
         }
@@ -312,24 +368,33 @@ impl<'a> Probe<'a> {
         answers
     }
 
-    /// What the walker says of an access, which takes effect on tables and memory.
-    fn expect(&self, root: Root, access: &mut Access) -> Expected {
+    /// The words of the frame that an address is mapped to, whatever the rights, if that is memory of ours.
+    fn words(&self, chain: &Chain) -> Option<(u32, &'static FrameWords)> {
+        let leaf = chain.entries[chain.len.max(1) - 1].1;
+        let pfn = u32::try_from((leaf >> 12) & 0xff_ffff_ffff).ok()?;
+        let mapped = chain.complete && leaf & P != 0;
+        Some((pfn, self.host.data_words(pfn).filter(|_| mapped)?))
+    }
+
+    /// Makes a load of what would store to a frame that is no memory of ours, or take an instruction from it.
+    fn fit(&self, root: Root, access: &mut Access) {
         let chain = self.chain(root, access.vaddr);
         let leaf = chain.entries[chain.len.max(1) - 1].1;
+        if chain.complete && leaf & P != 0 && self.words(&chain).is_none() {
+            access.kind = Kind::Read;
+        }
+    }
+
+    /// What the walker says of an access, which takes effect on tables and memory.
+    fn expect(&self, root: Root, access: &Access) -> Expected {
+        let chain = self.chain(root, access.vaddr);
         let mut e = Expected { chain, ..UNKNOWN };
-        if chain.complete && leaf & P != 0 {
-            let pfn = (leaf >> 12) & 0xff_ffff_ffff;
-            let words = u32::try_from(pfn).ok().and_then(|pfn| self.host.data_words(pfn));
-            if let Some(words) = words {
-                let i = (access.vaddr >> 2) & 1023;
-                let word = &words[i as usize];
-                e.word = Some((pfn as u32, i));
-                e.old = word.get();
-                if access.kind == Kind::Fetch {
-                    word.set(INTERRUPT);
-                }
-            } else if access.kind != Kind::Read {
-                access.kind = Kind::Read;
+        if let Some((pfn, words)) = self.words(&chain) {
+            let i = (access.vaddr >> 2) & 1023;
+            e.word = Some((pfn, i));
+            e.old = words[i as usize].get();
+            if access.kind == Kind::Fetch {
+                words[i as usize].set(INTERRUPT);
             }
         }
         let request = Request {
@@ -395,7 +460,9 @@ impl<'a> Probe<'a> {
                 }
             }
             (Err(code), Answer::Fault(told, cr2)) => {
-                if code != told {
+                if self.emulated && code & 9 == 9 && told == code & !1 {
+                    self.counts.reserved_as_absent += 1;
+                } else if code != told {
                     self.differ(access, "error code", code.into(), told.into());
                 }
                 if cr2 != access.vaddr {
@@ -443,7 +510,9 @@ impl<'a> Probe<'a> {
                     let entries = &e.chain.entries[..e.chain.len.max(1) - 1];
                     e.walked.is_err() && entries.iter().any(|(other, _)| other == pa)
                 };
-                if now == after | A && expected.iter().any(above) {
+                if now == after | A && level == 0 && self.pae && self.emulated {
+                    self.counts.marked_top += 1;
+                } else if now == after | A && expected.iter().any(above) {
                     self.counts.marked += 1;
                 } else {
                     self.differ(access, "entry", after, now);
