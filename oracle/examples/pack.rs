@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Writes what the bare-metal image runs: all corpora and generated scenarios, with what the original made of each.
 //!
-//! Arguments: the file to write; scenarios to generate in each mode; their seed.
+//! Arguments: the file to write; scenarios to generate in each mode; their seed; `without-boots` leaves the boots out.
 
 #[path = "../../rust-impl/bare/src/follow.rs"]
 mod follow;
@@ -86,11 +86,14 @@ fn imported(path: &Path) -> io::Result<ScenarioBuf> {
     Ok(scenario)
 }
 
-fn corpora(hosts: &Hosts, pack: &mut Pack) -> io::Result<()> {
+fn corpora(hosts: &Hosts, pack: &mut Pack, boots: bool) -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora");
     let folder = folder.canonicalize()?;
     for path in find_all(&folder).map_err(io::Error::other)? {
         let boot = is_trace(&path);
+        if boot && !boots {
+            continue;
+        }
         let scenario = if boot {
             imported(&path)?
         } else {
@@ -140,14 +143,14 @@ fn generated(hosts: &Hosts, pack: &mut Pack, seed: u64, count: u64) -> io::Resul
     Ok(())
 }
 
-fn write(path: &Path, count: u64, seed: u64) -> io::Result<()> {
+fn write(path: &Path, count: u64, seed: u64, boots: bool) -> io::Result<()> {
     let hosts = Hosts::new()?;
     let mut pack = Pack {
         file: BufWriter::new(File::create(path)?),
         count: 0,
     };
     pack.file.write_all(&[0; pack::HEADER_LEN])?;
-    corpora(&hosts, &mut pack)?;
+    corpora(&hosts, &mut pack, boots)?;
     generated(&hosts, &mut pack, seed, count)?;
     pack.file.seek(SeekFrom::Start(0))?;
     pack.file.write_all(&pack::MAGIC)?;
@@ -159,9 +162,17 @@ fn write(path: &Path, count: u64, seed: u64) -> io::Result<()> {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [path, count, seed] = &arguments[..] else {
+    let [path, count, seed, rest @ ..] = &arguments[..] else {
         eprintln!("pack: expected a file, a number of scenarios and a seed");
         return ExitCode::from(2);
+    };
+    let boots = match rest {
+        [] => true,
+        [word] if word == "without-boots" => false,
+        _ => {
+            eprintln!("pack: {}: expected without-boots or nothing", rest[0]);
+            return ExitCode::from(2);
+        }
     };
     let (Ok(count), Ok(seed)) = (count.parse(), seed.parse()) else {
         eprintln!("pack: {count} {seed}: expected two numbers");
@@ -171,7 +182,7 @@ fn main() -> ExitCode {
         eprintln!("pack: this program was built without the original");
         return ExitCode::from(3);
     }
-    match write(Path::new(path), count, seed) {
+    match write(Path::new(path), count, seed, boots) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pack: {path}: {error}");
