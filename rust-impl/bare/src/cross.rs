@@ -237,7 +237,11 @@ pub fn window_tables() -> [u32; 2] {
 
 /// Copies code to a frame.
 fn copy(pfn: u32, begin: u32, end: u32) {
-    for (i, word) in frame(pfn).iter().enumerate().take((end - begin).div_ceil(4) as usize) {
+    for (i, word) in frame(pfn)
+        .iter()
+        .enumerate()
+        .take((end - begin).div_ceil(4) as usize)
+    {
         let at = begin + 4 * i as u32;
         // SAFETY: the code is in the image, and what follows it too.
         word.set(unsafe { (at as *const u32).read() });

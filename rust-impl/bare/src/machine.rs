@@ -201,7 +201,9 @@ impl Abilities {
 
 /// Four letters as the word that CPUID gives.
 fn letters(text: &str) -> u32 {
-    text.bytes().rev().fold(0, |word, byte| word << 8 | u32::from(byte))
+    text.bytes()
+        .rev()
+        .fold(0, |word, byte| word << 8 | u32::from(byte))
 }
 
 /// Chooses the paging mode for the next time paging is on.
@@ -241,7 +243,12 @@ pub fn module(magic: u32, info: u32) -> Option<&'static [u8]> {
 /// The first address behind the memory above 1 MiB.
 pub fn memory_end(info: u32) -> u64 {
     // SAFETY: the loader left its information there.
-    let (flags, upper) = unsafe { ((info as *const u32).read(), (info as *const u32).add(2).read()) };
+    let (flags, upper) = unsafe {
+        (
+            (info as *const u32).read(),
+            (info as *const u32).add(2).read(),
+        )
+    };
     if flags & 1 == 0 {
         return 0;
     }

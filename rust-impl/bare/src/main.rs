@@ -44,20 +44,31 @@ pub fn mix(state: u64, word: u64) -> u64 {
 fn access_of(args: &[u32; 5]) -> Access {
     Access {
         vaddr: args[0] & !3,
-        kind: if args[1] & 1 != 0 { Kind::Write } else { Kind::Read },
+        kind: if args[1] & 1 != 0 {
+            Kind::Write
+        } else {
+            Kind::Read
+        },
         user: args[1] & 2 != 0,
         value: args[2],
     }
 }
 
 /// The processor performs a guest's access itself, before the engine does and after.
-fn ask_access<S: Side<Host = RealHost>>(probe: &mut Probe<'_>, side: &S, args: &[u32; 5], came: Option<&Outcome>) {
+fn ask_access<S: Side<Host = RealHost>>(
+    probe: &mut Probe<'_>,
+    side: &S,
+    args: &[u32; 5],
+    came: Option<&Outcome>,
+) {
     let Some(root) = pick::current(side) else {
         return;
     };
     let mut access = access_of(args);
     let chain = probe.chain(root, access.vaddr);
-    if args[0] >= probe.switcher || !chain.complete && chain.entries[chain.len.max(1) - 1].1 & 1 != 0 {
+    if args[0] >= probe.switcher
+        || !chain.complete && chain.entries[chain.len.max(1) - 1].1 & 1 != 0
+    {
         return;
     }
     if matches!(came, Some(Outcome::Word(_))) {
@@ -67,14 +78,23 @@ fn ask_access<S: Side<Host = RealHost>>(probe: &mut Probe<'_>, side: &S, args: &
     match (came, answer) {
         (_, Answer::Nothing) => {}
         (Some(Outcome::Word(word)), Answer::Done(found)) if found == *word => {}
-        (Some(Outcome::Word(word)), _) => probe.differ(&access, "the step's word", (*word).into(), 0),
+        (Some(Outcome::Word(word)), _) => {
+            probe.differ(&access, "the step's word", (*word).into(), 0)
+        }
         (Some(Outcome::Reflected(code)), Answer::Fault(told, _)) if told == *code => {}
-        (Some(Outcome::Reflected(code)), _) => probe.differ(&access, "the guest's fault", (*code).into(), 0),
+        (Some(Outcome::Reflected(code)), _) => {
+            probe.differ(&access, "the guest's fault", (*code).into(), 0)
+        }
         _ => {}
     }
 }
 
-fn run<M: Mode>(item: &Item<'_>, abilities: Abilities, room: &mut [u32], counts: &mut Counts) -> bool
+fn run<M: Mode>(
+    item: &Item<'_>,
+    abilities: Abilities,
+    room: &mut [u32],
+    counts: &mut Counts,
+) -> bool
 where
     RealHost: PortHost<M>,
 {
@@ -97,7 +117,14 @@ where
     };
     let before = counts.differences;
     let mut runner = Runner::new(PortSide::<M, _, _>::new(&HOST, Faithful));
-    let mut probe = Probe::new(&HOST, M::PAE, (processor, abilities.emulated), machine.switcher, item.name, counts);
+    let mut probe = Probe::new(
+        &HOST,
+        M::PAE,
+        (processor, abilities.emulated),
+        machine.switcher,
+        item.name,
+        counts,
+    );
     let mut dice = Dice::new(mix(machine.seed, scenario.len() as u64));
     let sums = follow(&mut runner, &scenario, room, |runner, at| {
         let side = &runner.side;
@@ -123,34 +150,60 @@ where
     });
     let mode = if M::PAE { "pae" } else { "nopae" };
     if sums.outcomes != item.outcomes {
-        say!("DIFFER {mode} {}: its steps do not return what they do on the original", item.name);
+        say!(
+            "DIFFER {mode} {}: its steps do not return what they do on the original",
+            item.name
+        );
         counts.differences += 1;
     }
     if sums.states != item.states {
-        say!("DIFFER {mode} {}: its states are not what they are on the original", item.name);
+        say!(
+            "DIFFER {mode} {}: its states are not what they are on the original",
+            item.name
+        );
         counts.differences += 1;
     }
     counts.differences == before
 }
 
 fn report(mode: &str, scenarios: u32, c: &Counts) {
-    say!("TOTAL {mode} scenarios={scenarios} accesses={} differences={}", c.accesses(), c.differences);
+    say!(
+        "TOTAL {mode} scenarios={scenarios} accesses={} differences={}",
+        c.accesses(),
+        c.differences
+    );
     say!(
         "TOTAL {mode} tables: unaltered={} with_user_code={} with_switcher={} changed={}",
-        c.unaltered, c.with_user_code, c.with_switcher, c.changed
+        c.unaltered,
+        c.with_user_code,
+        c.with_switcher,
+        c.changed
     );
-    say!("TOTAL {mode} kinds: writes={} fetches={} ring3={}", c.writes, c.fetches, c.user);
+    say!(
+        "TOTAL {mode} kinds: writes={} fetches={} ring3={}",
+        c.writes,
+        c.fetches,
+        c.user
+    );
     say!(
         "TOTAL {mode} faults: by_code={:?} reserved={} not_executable={}",
-        c.faults, c.reserved, c.not_executable
+        c.faults,
+        c.reserved,
+        c.not_executable
     );
     say!(
         "TOTAL {mode} others: foreign={} marked_above_faults={} added_at_top={} added_below={} no_room={} summed={}",
-        c.foreign, c.marked, c.added[0], c.added[1], c.no_room, c.summed
+        c.foreign,
+        c.marked,
+        c.added[0],
+        c.added[1],
+        c.no_room,
+        c.summed
     );
     say!(
         "TOTAL {mode} QEMU's own ways: marked_at_pae_top={} reserved_as_absent={}",
-        c.marked_top, c.reserved_as_absent
+        c.marked_top,
+        c.reserved_as_absent
     );
 }
 
@@ -160,7 +213,11 @@ extern "C" fn image_main(magic: u32, info: u32) -> ! {
     let abilities = Abilities::ask();
     say!(
         "bare: the MMU is {}; physical addresses of {} bits, no-execute {}",
-        if abilities.emulated { "QEMU's, emulated" } else { "the processor's own" },
+        if abilities.emulated {
+            "QEMU's, emulated"
+        } else {
+            "the processor's own"
+        },
         abilities.width,
         abilities.nx
     );
@@ -170,7 +227,11 @@ extern "C" fn image_main(magic: u32, info: u32) -> ! {
         machine::exit(End::Broken)
     };
     if machine::memory_end(info) < u64::from(DATA_END) << 12 {
-        say!("broken: memory ends at {:#x}; expected {:#x}", machine::memory_end(info), u64::from(DATA_END) << 12);
+        say!(
+            "broken: memory ends at {:#x}; expected {:#x}",
+            machine::memory_end(info),
+            u64::from(DATA_END) << 12
+        );
         machine::exit(End::Broken)
     }
     HOST.turn_on();
@@ -189,7 +250,11 @@ extern "C" fn image_main(magic: u32, info: u32) -> ! {
         };
         scenarios[usize::from(item.pae)] += 1;
         let mode = if item.pae { "pae" } else { "nopae" };
-        say!("{} {mode} {}", if agrees { "ok" } else { "failed" }, item.name);
+        say!(
+            "{} {mode} {}",
+            if agrees { "ok" } else { "failed" },
+            item.name
+        );
     }
     report("nopae", scenarios[0], &nopae);
     report("pae", scenarios[1], &pae);
@@ -198,7 +263,11 @@ extern "C" fn image_main(magic: u32, info: u32) -> ! {
         machine::exit(End::Broken)
     }
     let agree = nopae.differences + pae.differences == 0;
-    machine::exit(if agree { End::AllAgree } else { End::Differences })
+    machine::exit(if agree {
+        End::AllAgree
+    } else {
+        End::Differences
+    })
 }
 
 /// Room for the numbers of tables.

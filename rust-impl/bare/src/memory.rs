@@ -59,7 +59,12 @@ impl Memory {
     }
 
     /// Maps the pages of `machine`, on frames from number `base` on; what was written is zeroed.
-    pub fn reset(&self, base: u32, machine: &Machine, records: &mut dyn Iterator<Item = PageRecord>) {
+    pub fn reset(
+        &self,
+        base: u32,
+        machine: &Machine,
+        records: &mut dyn Iterator<Item = PageRecord>,
+    ) {
         let pages = (machine.pages as usize).min(MAX_PAGES);
         for (k, written) in self.written[..self.frames() as usize].iter().enumerate() {
             if written.replace(false) {
@@ -98,7 +103,8 @@ impl Memory {
 
     /// The guest frame with this number, if it is one.
     pub fn index(&self, pfn: u32) -> Option<u32> {
-        pfn.checked_sub(self.base.get()).filter(|k| *k < self.frames())
+        pfn.checked_sub(self.base.get())
+            .filter(|k| *k < self.frames())
     }
 
     fn at(&self, k: u32) -> &'static FrameWords {

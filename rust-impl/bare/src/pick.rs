@@ -78,7 +78,15 @@ impl Mapped {
     }
 
     /// Those below one table of the last level but one.
-    fn below(&self, probe: &Probe<'_>, host: &RealHost, table: u32, first: u32, shift: u32, pae: bool) {
+    fn below(
+        &self,
+        probe: &Probe<'_>,
+        host: &RealHost,
+        table: u32,
+        first: u32,
+        shift: u32,
+        pae: bool,
+    ) {
         let (size, count) = if pae { (8, 512) } else { (4, 1024) };
         let table = table & 0xffff_f000;
         if !host.tables.known(table >> 12) {
@@ -110,10 +118,19 @@ impl Mapped {
 }
 
 /// An address to ask about, made fit for what lies there.
-fn address(mapped: &Mapped, probe: &Probe<'_>, host: &RealHost, root: Root, dice: &mut Dice) -> u32 {
+fn address(
+    mapped: &Mapped,
+    probe: &Probe<'_>,
+    host: &RealHost,
+    root: Root,
+    dice: &mut Dice,
+) -> u32 {
     let page = match dice.below(16) {
         0..=9 => mapped.any(dice),
-        10..=12 => mapped.any(dice).wrapping_add(dice.below(5) << 12).wrapping_sub(2 << 12),
+        10..=12 => mapped
+            .any(dice)
+            .wrapping_add(dice.below(5) << 12)
+            .wrapping_sub(2 << 12),
         13 | 14 => mapped.any(dice) & 0xffc0_0000 | dice.word() & 0x003f_f000,
         _ => dice.word(),
     } & 0xffff_f000;
@@ -141,13 +158,22 @@ const NO_ACCESS: Access = Access {
 };
 
 /// Four batches about one root: data and instructions, from ring 0 and from ring 3.
-pub fn ask(probe: &mut Probe<'_>, host: &RealHost, mapped: &Mapped, root: Root, dice: &mut Dice, changed: Option<u32>) {
+pub fn ask(
+    probe: &mut Probe<'_>,
+    host: &RealHost,
+    mapped: &Mapped,
+    root: Root,
+    dice: &mut Dice,
+    changed: Option<u32>,
+) {
     for (user, fetch) in [(false, false), (true, false), (false, true), (true, true)] {
         let mut accesses = [NO_ACCESS; BATCH];
         let mut len = 0;
         for _ in 0..if fetch { FETCHES } else { DATA } {
             let vaddr = match changed {
-                Some(near) if !dice.one_in(4) => near & 0xffff_f000 | address(mapped, probe, host, root, dice) & 0xffc,
+                Some(near) if !dice.one_in(4) => {
+                    near & 0xffff_f000 | address(mapped, probe, host, root, dice) & 0xffc
+                }
                 _ => address(mapped, probe, host, root, dice),
             };
             let chain = probe.chain(root, vaddr);
@@ -201,7 +227,13 @@ fn bit(pae: bool, top: bool, last: bool, width: u32, dice: &mut Dice) -> u64 {
 }
 
 /// Asks about all tables of a side: those in use, those of another slot sometimes, and sometimes with a bit changed.
-pub fn ask_all<S: Side<Host = RealHost>>(probe: &mut Probe<'_>, side: &S, mapped: &Mapped, width: u32, dice: &mut Dice) {
+pub fn ask_all<S: Side<Host = RealHost>>(
+    probe: &mut Probe<'_>,
+    side: &S,
+    mapped: &Mapped,
+    width: u32,
+    dice: &mut Dice,
+) {
     let (host, state, pae) = (side.host(), side.state(), side.pae());
     let slot = if dice.one_in(4) {
         dice.below(4)

@@ -185,8 +185,12 @@ impl<'a> Probe<'a> {
             let chain = self.chain(root, vaddr);
             let entries = &chain.entries[usize::from(self.pae).min(chain.len)..chain.len];
             chain.complete
-                && entries.iter().all(|(_, entry)| entry & wanted == wanted && entry & unwanted == 0)
-                && entries.last().is_some_and(|(_, entry)| entry >> 12 & 0xff_ffff_ffff == pfn.into())
+                && entries
+                    .iter()
+                    .all(|(_, entry)| entry & wanted == wanted && entry & unwanted == 0)
+                && entries
+                    .last()
+                    .is_some_and(|(_, entry)| entry >> 12 & 0xff_ffff_ffff == pfn.into())
         };
         let usable = root.cpu.is_some()
             && there(place.text, frames.text, P | A, cpu::NX)
@@ -235,7 +239,11 @@ impl<'a> Probe<'a> {
     fn leave_out(&self, root: Root, accesses: &mut [Access]) -> usize {
         let (size, shift) = if self.pae { (8, 30) } else { (4, 22) };
         let absent = |a: &Access| self.entry(root.pa + (a.vaddr >> shift) * size) & P == 0;
-        let Some(out) = accesses.iter().find(|a| absent(a)).map(|a| a.vaddr >> shift) else {
+        let Some(out) = accesses
+            .iter()
+            .find(|a| absent(a))
+            .map(|a| a.vaddr >> shift)
+        else {
             return 0;
         };
         let mut len = 0;
@@ -255,7 +263,11 @@ impl<'a> Probe<'a> {
         frame(low).iter().for_each(|word| word.set(0));
         let size = if self.pae { 8 } else { 4 };
         let page = |i: u32, pfn: u32, flags: u64| {
-            store((low << 12) + i * size, self.pae, u64::from(pfn) << 12 | flags);
+            store(
+                (low << 12) + i * size,
+                self.pae,
+                u64::from(pfn) << 12 | flags,
+            );
         };
         page(16, user_code(), 0x25);
         if let Some(frames) = frames {
@@ -275,7 +287,9 @@ impl<'a> Probe<'a> {
     fn sum(&self) -> u32 {
         self.host.tables.all().fold(0, |sum: u32, pfn| {
             let words = frame(pfn).iter();
-            words.fold(sum, |sum, word| sum.rotate_left(5).wrapping_mul(0x2545_f491) ^ word.get())
+            words.fold(sum, |sum, word| {
+                sum.rotate_left(5).wrapping_mul(0x2545_f491) ^ word.get()
+            })
         })
     }
 
@@ -292,7 +306,9 @@ impl<'a> Probe<'a> {
         let sum = (self.batches % SUMMED_ONE_IN == 0).then(|| self.sum());
         self.batches += 1;
         let (place, frames) = self.switcher(root);
-        accesses.iter_mut().for_each(|access| self.fit(root, access));
+        accesses
+            .iter_mut()
+            .for_each(|access| self.fit(root, access));
         let user_code = accesses.iter().any(|a| a.user && a.kind != Kind::Fetch);
         let mut added = None;
         let mut window = 0;
@@ -330,7 +346,8 @@ impl<'a> Probe<'a> {
         }
         self.put_back(accesses, &mut expected, true);
         let tops = [0, 8, 16, 24].map(|at| self.entry(root.pa + at));
-        self.crossing.perform(root.pa, accesses, window, &mut answers);
+        self.crossing
+            .perform(root.pa, accesses, window, &mut answers);
         for i in 0..accesses.len() {
             self.compare(&accesses[i], &expected[i], answers[i]);
             self.count(&accesses[i], &expected[i]);
@@ -403,7 +420,15 @@ impl<'a> Probe<'a> {
         };
         let fetch = access.kind == Kind::Fetch;
         let (host, pae) = (self.host, self.pae);
-        e.walked = cpu::walk(host, root.pa, pae, access.vaddr, request, fetch, self.processor);
+        e.walked = cpu::walk(
+            host,
+            root.pa,
+            pae,
+            access.vaddr,
+            request,
+            fetch,
+            self.processor,
+        );
         if let (Ok(_), Some((pfn, i))) = (e.walked, e.word) {
             let word = &frame(pfn)[i as usize];
             if access.kind == Kind::Write {
@@ -486,7 +511,9 @@ impl<'a> Probe<'a> {
             };
             let later = accesses.iter().zip(expected).skip(i + 1);
             let mut writes = later.filter(|(a, _)| a.kind == Kind::Write);
-            if e.walked.is_err() || writes.any(|(_, other)| other.walked.is_ok() && other.word == e.word) {
+            if e.walked.is_err()
+                || writes.any(|(_, other)| other.walked.is_ok() && other.word == e.word)
+            {
                 continue;
             }
             let now = frame(pfn)[word as usize].get();
