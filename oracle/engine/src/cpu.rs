@@ -13,6 +13,37 @@ pub const US: u64 = 4;
 pub const A: u64 = 0x20;
 /// Dirty.
 pub const D: u64 = 0x40;
+/// No-execute; PAE alone.
+pub const NX: u64 = 1 << 63;
+/// The bit of an error code for a reserved bit in an entry.
+const RESERVED: u32 = 8;
+/// The bit of an error code for an instruction fetch; told only where no-execute is turned on.
+const FETCH: u32 = 0x10;
+/// The bits of an entry that hold an address.
+const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+
+/// What a processor makes of the bits of PAE entries that not every processor has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Processor {
+    /// No-execute is turned on; if not, its bit is reserved.
+    pub nx: bool,
+    /// Bits of a physical address, 32 to 52: those above are reserved.
+    pub width: u32,
+}
+
+impl Processor {
+    /// The one that reserves the fewest bits.
+    pub const WIDEST: Processor = Processor {
+        nx: true,
+        width: 52,
+    };
+
+    /// The bits that no entry below PAE's top level may have if it is present.
+    const fn reserved(self) -> u64 {
+        let above = u64::MAX << self.width & !NX;
+        if self.nx { above } else { above | NX }
+    }
+}
 
 /// What an access asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,7 +120,7 @@ pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain 
         found.len = level + 1;
         if level + 1 == levels.len() {
             found.complete = true;
-        } else if value & P == 0 || value >> 32 != 0 {
+        } else if value & P == 0 || (value & ADDRESS) >> 32 != 0 {
             return found;
         }
         table = value as u32 & 0xffff_f000;
@@ -115,7 +146,7 @@ pub fn last<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Option<
             break;
         };
         found = Some((level, pa, value));
-        if value & P == 0 || value >> 32 != 0 {
+        if value & P == 0 || (value & ADDRESS) >> 32 != 0 {
             break;
         }
         table = value as u32 & 0xffff_f000;
@@ -125,29 +156,50 @@ pub fn last<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Option<
 
 /// Walks the tables at `root` for one access: the physical page it reaches, or the error code of its fault.
 ///
-/// A and D are set as the processor does, on success alone. PAE's top level holds no rights and no accessed bit.
+/// A and D are set as the processor does, on success alone: whether a walk that faults marks the entries above the one
+/// that stops it is left open by the architecture. PAE's top level holds no rights and no accessed bit.
+/// `fetch` is for an instruction instead of data; `request` is no write then.
+#[inline]
 pub fn walk<H: Machinery>(
     host: &H,
     root: u32,
     pae: bool,
     vaddr: u32,
     request: Request,
+    fetch: bool,
+    processor: Processor,
 ) -> Result<u64, u32> {
     let found = chain(host, root, pae, vaddr);
-    if !found.complete {
-        return Err(request.fault(false));
-    }
+    let told = if fetch && pae && processor.nx {
+        FETCH
+    } else {
+        0
+    };
+    let fault = |protection| Err(request.fault(protection) | told);
     let rights_from = usize::from(pae);
-    let (_, leaf) = found.entries[found.len - 1];
-    if leaf & P == 0 {
-        return Err(request.fault(false));
-    }
-    let mut rights = leaf;
-    for &(_, value) in &found.entries[rights_from..found.len] {
+    let reserved = if pae { processor.reserved() } else { 0 };
+    let (mut rights, mut any) = (u64::MAX, 0);
+    for (level, &(_, value)) in found.entries[..found.len].iter().enumerate() {
+        if value & P == 0 {
+            return fault(false);
+        }
+        if level < rights_from {
+            continue;
+        }
+        if value & reserved != 0 {
+            return Err(request.fault(true) | RESERVED | told);
+        }
         rights &= value;
+        any |= value;
+    }
+    if !found.complete {
+        return fault(false);
     }
     if (request.write && rights & RW == 0) || (request.user && rights & US == 0) {
-        return Err(request.fault(true));
+        return fault(true);
+    }
+    if fetch && any & NX != 0 {
+        return fault(true);
     }
     for (level, &(pa, value)) in found.entries[..found.len]
         .iter()
@@ -160,5 +212,6 @@ pub fn walk<H: Machinery>(
             set_bits(host, pa, want);
         }
     }
-    Ok((leaf & 0x000f_ffff_ffff_f000) >> 12)
+    let (_, leaf) = found.entries[found.len - 1];
+    Ok((leaf & ADDRESS) >> 12)
 }

@@ -3,7 +3,7 @@
 
 use lguest_shadow::{BugKind, HostBug};
 
-use crate::cpu::{self, Request};
+use crate::cpu::{self, Processor, Request};
 use crate::side::{Machinery, Side};
 use crate::{Event, Machine, PageRecord, Step, Verb};
 
@@ -93,6 +93,7 @@ pub struct Runner<S> {
     pub side: S,
     mem_base: u32,
     switcher: u32,
+    processor: Processor,
     ring: u32,
     over: bool,
 }
@@ -104,6 +105,7 @@ impl<S: Side> Runner<S> {
             side,
             mem_base: 0,
             switcher: 0,
+            processor: Processor::WIDEST,
             ring: 0,
             over: true,
         }
@@ -117,6 +119,7 @@ impl<S: Side> Runner<S> {
     ) -> Result<i32, HostBug> {
         self.mem_base = machine.mem_base;
         self.switcher = machine.switcher;
+        self.processor.nx = machine.nx;
         self.ring = 0;
         self.over = false;
         self.side.reset(machine, pages);
@@ -331,7 +334,9 @@ impl<S: Side> Runner<S> {
                 return Ok(Outcome::Beyond);
             }
             let slot = self.side.current_root();
-            let errcode = match cpu::walk(self.side.host(), slot, self.side.pae(), vaddr, request) {
+            let (host, pae) = (self.side.host(), self.side.pae());
+            let walked = cpu::walk(host, slot, pae, vaddr, request, false, self.processor);
+            let errcode = match walked {
                 Ok(pfn) => return Ok(self.touch(pfn, vaddr, request, value)),
                 Err(errcode) => errcode,
             };

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Writes what the bare-metal image runs: all corpora and generated scenarios, with what the original made of each.
+//!
+//! Arguments: the file to write; scenarios to generate in each mode; their seed; `without-boots` leaves the boots out.
+
+#[path = "../../rust-impl/bare/src/follow.rs"]
+mod follow;
+#[path = "../../rust-impl/bare/src/pack.rs"]
+#[allow(dead_code, reason = "reading is the image's half of it")]
+mod pack;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use lguest_engine::{PagingMode, Runner, Scenario, Side};
+use lguest_oracle::campaign::profile_of;
+use lguest_oracle::drive::{Alone, run};
+use lguest_oracle::generate::Generator;
+use lguest_oracle::load::{find_all, is_trace, load};
+use lguest_oracle::original::OriginalSide;
+use lguest_oracle::rig::{Hosts, mode_name, modes};
+use lguest_oracle::scenario_buf::ScenarioBuf;
+use lguest_oracle::trace::{Detail, Import, Reader};
+
+/// Steps between two looks by the processor, for scenarios that were written for a purpose, generated ones, and boots.
+const EVERY: [u32; 3] = [1, 16, 4096];
+
+/// Frames that a guest of the rig can have tables in.
+const ROOM: usize = lguest_oracle::sim::MAX_TABLES as usize;
+
+struct Pack {
+    file: BufWriter<File>,
+    count: u32,
+}
+
+impl Pack {
+    fn add(
+        &mut self,
+        name: &str,
+        every: u32,
+        pae: bool,
+        scenario: &[u8],
+        sums: follow::Sums,
+    ) -> io::Result<()> {
+        let file = &mut self.file;
+        for word in [
+            scenario.len() as u32,
+            name.len() as u32,
+            u32::from(pae),
+            every,
+        ] {
+            file.write_all(&word.to_le_bytes())?;
+        }
+        for sum in [sums.outcomes, sums.states] {
+            file.write_all(&sum.to_le_bytes())?;
+        }
+        for bytes in [name.as_bytes(), scenario] {
+            file.write_all(bytes)?;
+            file.write_all(&[0; 7][..bytes.len().next_multiple_of(8) - bytes.len()])?;
+        }
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// What the original makes of a scenario.
+fn sums<S: Side>(side: S, scenario: &[u8]) -> follow::Sums {
+    let scenario = Scenario::strict(scenario).expect("what was just written");
+    follow::follow(&mut Runner::new(side), &scenario, &mut [0; ROOM], |_, _| {})
+}
+
+fn original(hosts: &Hosts, pae: bool) -> OriginalSide<'_> {
+    OriginalSide::new(&hosts.original, pae).expect("the original")
+}
+
+/// A boot of a real guest as a scenario.
+fn imported(path: &Path) -> io::Result<ScenarioBuf> {
+    let error = |error| io::Error::other(format!("{}: {error}", path.display()));
+    let import = Import::new(Reader::open(path)?, Detail::Results).map_err(error)?;
+    let mut scenario = ScenarioBuf::new(import.machine);
+    for item in import {
+        scenario.steps.push(item.map_err(error)?.step);
+    }
+    Ok(scenario)
+}
+
+fn corpora(hosts: &Hosts, pack: &mut Pack, boots: bool) -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora");
+    let folder = folder.canonicalize()?;
+    for path in find_all(&folder).map_err(io::Error::other)? {
+        let boot = is_trace(&path);
+        if boot && !boots {
+            continue;
+        }
+        let scenario = if boot {
+            imported(&path)?
+        } else {
+            load(&path).map_err(io::Error::other)?
+        };
+        let bytes = scenario.to_bytes();
+        let name = path.strip_prefix(&folder).unwrap_or(&path);
+        for mode in modes(scenario.machine.mode) {
+            let pae = *mode == PagingMode::Pae;
+            let sums = sums(original(hosts, pae), &bytes);
+            let every = EVERY[if boot { 2 } else { 0 }];
+            pack.add(&name.to_string_lossy(), every, pae, &bytes, sums)?;
+        }
+    }
+    Ok(())
+}
+
+fn generated(hosts: &Hosts, pack: &mut Pack, seed: u64, count: u64) -> io::Result<()> {
+    for &mode in modes(PagingMode::Both) {
+        let pae = mode == PagingMode::Pae;
+        for index in 0..count {
+            let profile = profile_of(None, index);
+            let mut generator = Generator::new(seed, profile, index, mode);
+            let mut scenario = ScenarioBuf::new(generator.machine);
+            scenario.pages.clone_from(&generator.pages);
+            let (machine, pages) = (scenario.machine, scenario.pages.clone());
+            let mut drive = Alone(Runner::new(original(hosts, pae)));
+            run(
+                &mut drive,
+                &machine,
+                &pages,
+                &mut generator,
+                |_, step, _| {
+                    scenario.steps.push(*step);
+                },
+            );
+            let bytes = scenario.to_bytes();
+            let sums = sums(original(hosts, pae), &bytes);
+            let name = format!(
+                "generated/{}-{}-{seed}-{index}",
+                mode_name(mode),
+                profile.name()
+            );
+            pack.add(&name, EVERY[1], pae, &bytes, sums)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, count: u64, seed: u64, boots: bool) -> io::Result<()> {
+    let hosts = Hosts::new()?;
+    let mut pack = Pack {
+        file: BufWriter::new(File::create(path)?),
+        count: 0,
+    };
+    pack.file.write_all(&[0; pack::HEADER_LEN])?;
+    corpora(&hosts, &mut pack, boots)?;
+    generated(&hosts, &mut pack, seed, count)?;
+    pack.file.seek(SeekFrom::Start(0))?;
+    pack.file.write_all(&pack::MAGIC)?;
+    pack.file.write_all(&pack.count.to_le_bytes())?;
+    pack.file.flush()?;
+    println!("pack: {} scenarios, one mode each", pack.count);
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [path, count, seed, rest @ ..] = &arguments[..] else {
+        eprintln!("pack: expected a file, a number of scenarios and a seed");
+        return ExitCode::from(2);
+    };
+    let boots = match rest {
+        [] => true,
+        [word] if word == "without-boots" => false,
+        _ => {
+            eprintln!("pack: {}: expected without-boots or nothing", rest[0]);
+            return ExitCode::from(2);
+        }
+    };
+    let (Ok(count), Ok(seed)) = (count.parse(), seed.parse()) else {
+        eprintln!("pack: {count} {seed}: expected two numbers");
+        return ExitCode::from(2);
+    };
+    if lguest_c_reference::reference().is_none() {
+        eprintln!("pack: this program was built without the original");
+        return ExitCode::from(3);
+    }
+    match write(Path::new(path), count, seed, boots) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pack: {path}: {error}");
+            ExitCode::from(5)
+        }
+    }
+}
