@@ -14,12 +14,13 @@ use lguest_engine::{Care, Left, PagingMode, Step};
 
 use crate::class::{Class, Kind};
 use crate::drive::{Drive, End, Run, run};
-use crate::findings::explains;
+use crate::findings::{explains, unexplained};
 use crate::generate::{Generator, Profile};
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::tally::Tally;
+use crate::watch::{Breach, Often, Watchable, Watched};
 use crate::witness::{ClassRecord, Witnesses, repeat};
 
 /// What a campaign is to do.
@@ -176,7 +177,7 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
     let mut bench = Bench::default();
     match shared.options.subject {
         Subject::Both => {
-            let (Some(mut nopae), Some(mut pae)) =
+            let (Some(nopae), Some(pae)) =
                 (hosts.nopae(Care::Cheap), hosts.pae(Care::Cheap))
             else {
                 shared.fail("this program was built without the original".into());
@@ -187,12 +188,12 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
                 interrupted,
                 &hosts,
                 &mut tallies,
-                &mut nopae,
-                &mut pae,
+                nopae,
+                pae,
             );
         }
         Subject::Original => {
-            let (Some(mut nopae), Some(mut pae)) =
+            let (Some(nopae), Some(pae)) =
                 (hosts.original_alone(false), hosts.original_alone(true))
             else {
                 shared.fail("this program was built without the original".into());
@@ -203,19 +204,19 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
                 interrupted,
                 &hosts,
                 &mut tallies,
-                &mut nopae,
-                &mut pae,
+                nopae,
+                pae,
             );
         }
         Subject::Faithful => {
-            let (mut nopae, mut pae) = (hosts.port_nopae(), hosts.port_pae());
+            let (nopae, pae) = (hosts.port_nopae(), hosts.port_pae());
             bench.work(
                 shared,
                 interrupted,
                 &hosts,
                 &mut tallies,
-                &mut nopae,
-                &mut pae,
+                nopae,
+                pae,
             );
         }
     }
@@ -241,25 +242,30 @@ pub fn profile_of(chosen: Option<Profile>, index: u64) -> Profile {
 struct Bench {
     generator: Option<Generator>,
     steps: Vec<Step>,
+    /// What the oracles told of the scenario.
+    breaches: Vec<Breach>,
 }
 
 impl Bench {
-    fn work<N: Drive, P: Drive>(
+    /// Works under the oracles.
+    fn work<N: Watchable, P: Watchable>(
         &mut self,
         shared: &Shared<'_>,
         interrupted: &AtomicBool,
         hosts: &Hosts,
         tallies: &mut [Tally; 2],
-        nopae: &mut N,
-        pae: &mut P,
+        nopae: N,
+        pae: P,
     ) {
+        let nopae = &mut Watched::new(nopae, Often::AtTimes);
+        let pae = &mut Watched::new(pae, Often::AtTimes);
         while let Some(index) = shared.take(interrupted) {
             for mode in modes(shared.options.mode) {
                 let run = match mode {
                     PagingMode::Pae => self.one(shared, index, *mode, pae),
                     _ => self.one(shared, index, *mode, nopae),
                 };
-                tallies[usize::from(*mode == PagingMode::Pae)].add(&run);
+                tallies[usize::from(*mode == PagingMode::Pae)].add(&run, &self.breaches);
                 self.keep(shared, hosts, index, *mode, &run);
             }
             shared.done.fetch_add(1, Ordering::Relaxed);
@@ -290,6 +296,8 @@ impl Bench {
             steps.push(*step)
         });
         generator.pages = pages;
+        self.breaches.clear();
+        self.breaches.extend_from_slice(drive.breaches());
         run
     }
 
@@ -324,18 +332,31 @@ impl Bench {
                     }
                 }
             },
-            Ok(end @ End::Breach(left, _)) if explains(end).is_none() => {
+            // What is left was told before, at the step that it comes of; a crash was told too.
+            Ok(end @ End::Breach(left, _))
+                if explains(end).is_none() && self.breaches.is_empty() =>
+            {
                 breach(mode, *left, scenario())
             }
-            Ok(_) => return,
+            Ok(_) => {
+                for breach in unexplained(&self.breaches) {
+                    self.witness(shared, index, &of_breach(mode, breach, scenario()));
+                }
+                return;
+            }
         };
+        self.witness(shared, index, &found);
+    }
+
+    /// Writes down one thing that was found.
+    fn witness(&self, shared: &Shared<'_>, index: u64, found: &Divergence) {
         let options = shared.options;
         let profile = profile_of(options.profile, index).name();
         let origin = format!(
             "campaign --seed {} --profile {profile}, scenario {index}",
             options.seed
         );
-        let added = lock(&shared.witnesses).add(index, &found, &origin);
+        let added = lock(&shared.witnesses).add(index, found, &origin);
         match added {
             Ok(Some(path)) => (shared.announce)(&format!(
                 "{} {}
@@ -353,6 +374,25 @@ impl Bench {
         if options.stop_at_first {
             shared.stop.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+/// A breach as something to keep: the scenario up to the step at which it was told.
+fn of_breach(mode: PagingMode, breach: &Breach, mut scenario: ScenarioBuf) -> Divergence {
+    scenario.machine.mode = mode;
+    scenario.steps.truncate(breach.step.map_or(0, |step| step + 1));
+    let class = breach.class(mode);
+    let step = breach.step.map_or(0, |step| step + 1);
+    let text = format!(
+        "class {} {class}\nstep {step}: at {:#x}\n",
+        class.id(),
+        breach.at
+    );
+    Divergence {
+        class,
+        step: breach.step,
+        scenario,
+        text,
     }
 }
 

@@ -21,4 +21,5 @@ pub mod tally;
 pub mod text;
 pub mod trace;
 pub mod verify;
+pub mod watch;
 pub mod witness;

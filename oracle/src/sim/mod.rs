@@ -5,6 +5,7 @@
 //! in `tables` and `memory`.
 
 mod call;
+mod journal;
 mod kernel;
 mod machinery;
 mod memory;
@@ -16,6 +17,7 @@ use lguest_c_reference::{DATA_BASE, MAX_CPUS, NO_PFN, Shared};
 use lguest_engine::{Event, Machine, PageRecord, Quals, Step, Verb};
 
 pub use call::Call;
+pub use journal::{Journal, Note};
 pub use memory::{COPIES, MAX_PAGES};
 pub use tables::MAX_TABLES;
 
@@ -61,6 +63,8 @@ pub struct SimHost {
     emptied: [Cell<u32>; EMPTIED],
     emptied_len: Cell<usize>,
     log: RefCell<Vec<Call>>,
+    logging: Cell<bool>,
+    journal: Journal,
 }
 
 /// What the draw of `init_guest_pagetable` depends on, beside the seed.
@@ -94,6 +98,8 @@ impl SimHost {
             emptied: [const { Cell::new(0) }; EMPTIED],
             emptied_len: Cell::new(0),
             log: RefCell::default(),
+            logging: Cell::new(false),
+            journal: Journal::default(),
         })
     }
 
@@ -134,6 +140,7 @@ impl SimHost {
         self.orphaned.set(0);
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
+        self.journal.clear();
         // `init_guest_pagetable` is no step, but it draws and allocates.
         self.plan_quals(&Quals {
             draw: machine.first_slot,
@@ -159,6 +166,7 @@ impl SimHost {
             self.plan_quals(&step.quals);
         }
         self.emptied_len.set(0);
+        self.journal.clear();
         self.shared.calls.set(0);
         self.shared.pins.set(0);
     }
@@ -176,6 +184,24 @@ impl SimHost {
 
     /// Keeps the calls themselves from now on, beside their hash.
     pub fn keep_log(&self, on: bool) {
+        self.logging.set(on);
+        self.trace();
+    }
+
+    /// Keeps notes of each step for the oracles from now on, or no longer.
+    pub fn keep_journal(&self, on: bool) {
+        self.journal.keep(on);
+        self.trace();
+    }
+
+    /// What the code under test asked for in this step, if notes are kept.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The C tells what it does inline if anybody listens.
+    fn trace(&self) {
+        let on = self.logging.get() || self.journal.is_on();
         self.shared.trace.set(on.into());
     }
 
