@@ -381,18 +381,11 @@ impl Bench {
 fn of_breach(mode: PagingMode, breach: &Breach, mut scenario: ScenarioBuf) -> Divergence {
     scenario.machine.mode = mode;
     scenario.steps.truncate(breach.step.map_or(0, |step| step + 1));
-    let class = breach.class(mode);
-    let step = breach.step.map_or(0, |step| step + 1);
-    let text = format!(
-        "class {} {class}\nstep {step}: at {:#x}\n",
-        class.id(),
-        breach.at
-    );
     Divergence {
-        class,
+        class: breach.class(mode),
         step: breach.step,
         scenario,
-        text,
+        text: breach.text(mode),
     }
 }
 

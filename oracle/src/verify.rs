@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lguest_engine::{Care, PagingMode, Verb};
 
-use crate::drive::{Counts, End, Given, run};
+use crate::drive::{Counts, Drive, End, Given, Run, run};
 use crate::exit::Exit;
 use crate::findings;
 use crate::load::{LoadError, Why};
@@ -16,6 +16,7 @@ use crate::scenario_buf::ScenarioBuf;
 use crate::trace::lanes::{Lanes, lanes};
 use crate::trace::verify::replay;
 use crate::trace::{Detail, Failure, Import, Item, Reader, TraceError};
+use crate::watch::{Breach, Often, Watchable, Watched};
 
 /// What became of a scenario in one mode.
 pub enum Verdict {
@@ -29,6 +30,8 @@ pub enum Verdict {
     FindingGone(End),
     /// The sides agree, and it does harm to the host that the file does not name.
     Unexplained(End),
+    /// The sides agree, and an oracle tells of a fault of both that no finding explains.
+    Breach(Breach, PagingMode),
     /// The sides differed, and did not when run again: the rig is broken.
     Unsteady,
     /// There is no original to compare with.
@@ -53,7 +56,8 @@ impl Verdict {
     pub fn exit(&self) -> Exit {
         match self {
             Verdict::Pass(..) => Exit::Agree,
-            Verdict::Differ(_) | Verdict::Otherwise(_) | Verdict::Unexplained(_) => Exit::Differ,
+            Verdict::Differ(_) | Verdict::Otherwise(_) => Exit::Differ,
+            Verdict::Unexplained(_) | Verdict::Breach(..) => Exit::Differ,
             Verdict::FindingGone(_) => Exit::FindingGone,
             Verdict::Unsteady => Exit::Rig,
             Verdict::NoOriginal => Exit::Nothing,
@@ -76,6 +80,7 @@ impl fmt::Display for Verdict {
             Verdict::Unexplained(end) => {
                 write!(to, "harm to the host that no finding explains: {end}")
             }
+            Verdict::Breach(breach, mode) => write!(to, "BREACH\n{}", breach.text(*mode)),
             Verdict::Unsteady => {
                 write!(to, "differed once and not again: the rig itself is broken")
             }
@@ -111,17 +116,11 @@ pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdic
     if scenario.steps.iter().any(|step| step.verb == Verb::Expect) {
         return verify_recorded(hosts, scenario, mode);
     }
-    let steps = &mut Given(scenario.steps.iter());
-    let (machine, pages) = (&scenario.machine, &scenario.pages);
     let run = match mode {
-        PagingMode::Pae => hosts
-            .pae(Care::Full)
-            .map(|mut both| run(&mut both, machine, pages, steps, |_, _, _| {})),
-        _ => hosts
-            .nopae(Care::Full)
-            .map(|mut both| run(&mut both, machine, pages, steps, |_, _, _| {})),
+        PagingMode::Pae => hosts.pae(Care::Full).map(|both| watched(both, scenario)),
+        _ => hosts.nopae(Care::Full).map(|both| watched(both, scenario)),
     };
-    let Some(run) = run else {
+    let Some((run, breaches)) = run else {
         return Verdict::NoOriginal;
     };
     let end = match run.end {
@@ -131,7 +130,21 @@ pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdic
                 .map_or(Verdict::Unsteady, |found| Verdict::Differ(Box::new(found)));
         }
     };
-    judge(scenario, run.counts, end)
+    if let Some(breach) = findings::unexplained(&breaches).next() {
+        return Verdict::Breach(*breach, mode);
+    }
+    match scenario.machine.expect.id() {
+        Some(id) if findings::is_told(id, &breaches) => Verdict::Pass(run.counts, end),
+        _ => judge(scenario, run.counts, end),
+    }
+}
+
+/// A scenario under the oracles, which look at everything after each step: how it ran, and what they told.
+pub fn watched<D: Watchable>(drive: D, scenario: &ScenarioBuf) -> (Run, Vec<Breach>) {
+    let mut drive = Watched::new(drive, Often::EachStep);
+    let steps = &mut Given(scenario.steps.iter());
+    let run = run(&mut drive, &scenario.machine, &scenario.pages, steps, |_, _, _| {});
+    (run, drive.breaches().to_vec())
 }
 
 fn judge(scenario: &ScenarioBuf, counts: Counts, end: End) -> Verdict {

@@ -81,6 +81,16 @@ impl Breach {
         }
     }
 
+    /// Its class and where it was told, a thing a line.
+    pub fn text(&self, mode: PagingMode) -> String {
+        let class = self.class(mode);
+        let step = match self.step {
+            Some(step) => format!("step {}", step + 1),
+            None => "the start".into(),
+        };
+        format!("class {} {class}\n{step}, at {:#x}\n", class.id(), self.at)
+    }
+
     /// The same fault, seen elsewhere or later.
     pub fn is_like(&self, other: &Self) -> bool {
         (self.oracle, self.verb, self.what) == (other.oracle, other.verb, other.what)

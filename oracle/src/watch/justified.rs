@@ -18,6 +18,10 @@ pub struct Pin {
     pub pfn: u32,
     /// The mapping lets it be written.
     pub writable: bool,
+    /// When it was made: `told::Call`'s clock.
+    pub clock: u32,
+    /// It was made for SET_PTE.
+    pub update: bool,
 }
 
 /// C lines 957-963.

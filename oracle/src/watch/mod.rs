@@ -21,7 +21,7 @@ use lguest_engine::run::calls;
 use lguest_engine::scenario::hypercall_name;
 use lguest_engine::scenario::step::ACCESS_WRITE;
 use lguest_engine::{Machine, Machinery, Outcome, Side, State, Step, Verb};
-use lguest_shadow::{HostBug, PIN_LIMIT};
+use lguest_shadow::{BugKind, HostBug, PIN_LIMIT};
 
 use crate::class::verb_name;
 use crate::sim::{Note, SimHost};
@@ -47,6 +47,32 @@ pub enum Often {
     EachStep,
 }
 
+/// Which entries are taken up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those that are not as recorded.
+    Changed,
+    /// These, and those that were stored again as they were.
+    All,
+}
+
+/// What was being done when an entry was stored that no note tells of.
+struct Doing {
+    verb: &'static str,
+    call: Option<[u32; 5]>,
+    clock: u32,
+}
+
+impl Doing {
+    /// It made this pin: an update its own, anything else any that no update made.
+    fn made(&self, pin: &Pin) -> bool {
+        match self.call {
+            Some([number::SET_PTE, ..]) => pin.clock == self.clock,
+            _ => !pin.update,
+        }
+    }
+}
+
 /// One side under the oracles.
 pub struct Watch {
     often: Often,
@@ -60,7 +86,7 @@ pub struct Watch {
     open: Vec<Pin>,
     /// A pin was asked for in this step.
     pinned: bool,
-    orphans: Vec<u32>,
+    orphans: Vec<(u32, &'static str)>,
     fresh: Vec<Fresh>,
     calls: Vec<Call>,
     /// Counts calls and steps.
@@ -71,6 +97,8 @@ pub struct Watch {
     whole: (u32, u32),
     /// Slots of which it was told that they lack the Switcher.
     lost: [bool; 4],
+    /// Frames of which it was told that their count is wrong.
+    owing: Vec<u32>,
     /// What the guest says of the address of an access that writes, before it does.
     said: Option<walk::Said>,
     /// Number of the step; none for the start.
@@ -97,6 +125,7 @@ impl Watch {
             moved: true,
             whole: (0, 0),
             lost: [false; 4],
+            owing: Vec::new(),
             said: None,
             step: None,
             breaches: Vec::new(),
@@ -138,6 +167,7 @@ impl Watch {
         };
         self.mirror.reset(side.pae(), host.all_held().len());
         self.breaches.clear();
+        self.owing.clear();
         self.step = None;
         self.clock = 0;
         (self.moved, self.whole, self.lost) = (true, (0, 0), [false; 4]);
@@ -190,7 +220,7 @@ impl Watch {
         let doing = self.take(host, verb, call);
         if let Outcome::Bug(bug) = outcome {
             self.alive = false;
-            self.counts(side, false);
+            self.crashed(bug);
             return self.tell(Oracle::Crash, doing, bug.kind().name(), bug.pfn());
         }
         if step.verb == Verb::Hypercall {
@@ -216,6 +246,18 @@ impl Watch {
             self.gone(side, verb);
         } else if now || self.often == Often::EachStep {
             self.everything(side, verb);
+        }
+    }
+
+    /// The host crashed in the middle of something: tables and counts are not what they were to become. A put of what
+    /// is not held has its cause in this step if that was not told before.
+    fn crashed(&mut self, bug: &HostBug) {
+        if bug.kind() != BugKind::PutNotHeld || self.owing.contains(&bug.pfn()) {
+            return;
+        }
+        let first = self.mirror.touched.iter().find(|(pfn, _)| *pfn == bug.pfn());
+        if let Some((pfn, verb)) = first.copied() {
+            self.tell(Oracle::References, verb, references::OUTLIVES, pfn);
         }
     }
 
@@ -247,6 +289,8 @@ impl Watch {
                             addr,
                             pfn,
                             writable,
+                            clock: self.clock,
+                            update: args.is_some_and(|args| args[0] == number::SET_PTE),
                         });
                     }
                 }
@@ -301,7 +345,7 @@ impl Watch {
             return self.tell(Oracle::Justified, verb, "a store to what is no table", pa);
         };
         if value & PRESENT == 0 {
-            self.orphans.extend(pin.map(|pin| pin.pfn));
+            self.orphans.extend(pin.map(|pin| (pin.pfn, verb)));
             return self.mirror.set(pa, None, verb);
         }
         let rights = value & (WRITE | USER);
@@ -322,6 +366,8 @@ impl Watch {
             self.tell(Oracle::Bits, verb, what, place.vaddr);
         }
         if let Some(pin) = pin {
+            leaf.clock = pin.clock;
+            let clock = pin.clock;
             let page = Page::new(pin.addr.wrapping_sub(self.machine.mem_base) >> 12);
             leaf.page = Some(page);
             self.fresh.push(Fresh {
@@ -329,6 +375,7 @@ impl Watch {
                 root: place.root,
                 page,
                 rights,
+                clock,
                 call,
             });
         }
@@ -336,26 +383,47 @@ impl Watch {
     }
 
     /// Looks at the entries that a pin may have been for and that no note tells of: stores past `set_pte`, and stores
-    /// of what was there before.
+    /// of what was there before. What has changed is looked at first, for it has the better claim to a pin.
     fn unseen<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step) {
+        let (host, verb) = (side.host(), verb_name(Some(step)));
+        let current = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
         if step.verb != Verb::Hypercall {
-            let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
-            return self.look(side.host(), root, step.args[0], verb_name(Some(step)), None);
+            let doing = Doing {
+                verb,
+                call: None,
+                clock: self.clock,
+            };
+            return self.look(host, current, step.args[0], &doing, Which::All);
         }
         let roots = self.state.slots.map(|slot| slot.pgdir);
-        for i in 0..self.calls.len() {
-            let Call { args, verb, .. } = self.calls[i];
-            for root in roots {
-                if args[0] == number::SET_PTE {
-                    self.look(side.host(), root, args[2], verb, Some(args));
+        for which in [Which::Changed, Which::All] {
+            let (esp, pages) = (self.state.esp1, self.state.stack_pages.min(PIN_LIMIT));
+            let doing = Doing {
+                verb,
+                call: Some(step.args).filter(|args| args[0] != number::SET_PTE),
+                clock: self.clock,
+            };
+            for i in 0..pages {
+                let vaddr = esp.wrapping_sub(1).wrapping_sub(i << 12);
+                for root in [current].into_iter().chain(roots) {
+                    self.look(host, root, vaddr, &doing, which);
                 }
             }
-        }
-        let (esp, verb) = (self.state.esp1, verb_name(Some(step)));
-        for i in 0..self.state.stack_pages.min(PIN_LIMIT) {
-            for root in roots {
-                let vaddr = esp.wrapping_sub(1).wrapping_sub(i << 12);
-                self.look(side.host(), root, vaddr, verb, Some(step.args));
+            for i in 0..self.calls.len() {
+                let Call { args, verb, clock } = self.calls[i];
+                let doing = Doing {
+                    verb,
+                    call: Some(args),
+                    clock,
+                };
+                let everywhere = args[2] >= self.state.kernel_address;
+                if args[0] == number::SET_PTE {
+                    for slot in self.state.slots {
+                        let named = everywhere || slot.gpgdir == args[1];
+                        let root = if named { slot.pgdir } else { 0 };
+                        self.look(host, root, args[2], &doing, which);
+                    }
+                }
             }
         }
     }
@@ -365,28 +433,42 @@ impl Watch {
         host: &SimHost,
         root: u32,
         vaddr: u32,
-        verb: &'static str,
-        call: Option<[u32; 5]>,
+        doing: &Doing,
+        which: Which,
     ) {
         if root == 0 || vaddr >= self.switcher.addr {
             return;
         }
         if let Some(at) = walk::shadow(host, root, self.switcher.pae, vaddr) {
-            self.agree(at.pa, at.value, verb, call);
+            self.agree(at.pa, at.value, doing, which);
         }
     }
 
-    /// Takes up an entry as it is, if a pin is open for it or the record says otherwise.
-    fn agree(&mut self, pa: u32, value: u64, verb: &'static str, call: Option<[u32; 5]>) {
-        let known = self.mirror.leaf(pa).map(|leaf| leaf.pfn);
-        let is = (value & PRESENT != 0).then(|| frame(value));
-        let pin = match is {
-            Some(pfn) => self.open.iter().rposition(|pin| pin.pfn == pfn),
-            None => None,
+    /// Takes up an entry as it is, if the record says otherwise or, of all of them, if a pin is open for it.
+    fn agree(&mut self, pa: u32, value: u64, doing: &Doing, which: Which) {
+        let known = self.mirror.leaf(pa).map(|leaf| (leaf.pfn, leaf.rights));
+        let is = (value & PRESENT != 0).then(|| (frame(value), value as u32 & 6));
+        if which == Which::Changed && known == is {
+            return;
+        }
+        let found = |open: &[Pin], of: &dyn Fn(&Pin) -> bool| {
+            let (pfn, _) = is?;
+            open.iter().rposition(|pin| pin.pfn == pfn && of(pin))
         };
+        let mut pin = found(&self.open, &|pin| doing.made(pin));
+        if known != is {
+            // Another call of this step may have made it, whose own addresses are not known any more.
+            pin = pin.or_else(|| found(&self.open, &|_| true));
+        }
         let pin = pin.map(|i| self.open.remove(i));
+        let later = |leaf: Leaf| pin.is_some_and(|pin| leaf.clock > pin.clock);
+        if known == is && self.mirror.leaf(pa).is_some_and(later) {
+            // What this pin was for has been replaced since.
+            return;
+        }
         if pin.is_some() || known != is {
-            self.stored(pa, value, pin, verb, call);
+            let call = doing.call.filter(|_| pin.is_none_or(|pin| pin.update));
+            self.stored(pa, value, pin, doing.verb, call);
         }
     }
 
@@ -394,12 +476,17 @@ impl Watch {
     #[inline(never)]
     fn look_everywhere(&mut self, host: &SimHost, verb: &'static str) {
         let tables: Vec<u32> = self.mirror.leaf_tables().collect();
+        let doing = Doing {
+            verb,
+            call: None,
+            clock: self.clock,
+        };
         let size = if self.switcher.pae { 8 } else { 4 };
         for table in tables {
             for slot in 0..4096 / size {
                 let pa = table + slot * size;
                 if let Some(value) = walk::entry(host, pa, self.switcher.pae) {
-                    self.agree(pa, value, verb, None);
+                    self.agree(pa, value, &doing, Which::Changed);
                 }
             }
         }
@@ -410,7 +497,8 @@ impl Watch {
         if self.fresh.is_empty() {
             return;
         }
-        let switches = self.switches();
+        let last = |call: &Call| call.args[0] == number::NEW_PGTABLE;
+        let switched = self.calls.iter().rfind(|call| last(call)).map_or(0, |call| call.clock);
         let verb = verb_name(Some(step));
         for i in 0..self.fresh.len() {
             let fresh = self.fresh[i];
@@ -418,7 +506,7 @@ impl Watch {
             let told = match told::by_update(&fresh, pae) {
                 Some(told) => told,
                 // What the tables said at the walk is not known if they, or the slot's name, changed on the way.
-                None if step.quals.during.is_some() || switches > 1 => continue,
+                None if step.quals.during.is_some() || fresh.clock < switched => continue,
                 None => {
                     let said = self.said.filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12);
                     let said = said.or_else(|| told::by_tables(host, &self.state, pae, &fresh));
@@ -465,6 +553,7 @@ impl Watch {
             }
             self.tell(Oracle::References, wrong.verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
+            self.owing.push(wrong.pfn);
         }
     }
 
@@ -594,6 +683,7 @@ impl Watch {
         while let Some(wrong) = references::all(host, &self.mirror, verb) {
             self.tell(Oracle::References, wrong.verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
+            self.owing.push(wrong.pfn);
         }
     }
 

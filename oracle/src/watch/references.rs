@@ -33,7 +33,7 @@ pub const LEAKED: &str = "more references than entries";
 pub const LOST_TABLE: &str = "a table is held that no slot leads to";
 
 /// The first of the touched frames whose count is wrong; `orphans` were pinned for entries that are absent.
-pub fn touched(host: &SimHost, mirror: &Mirror, orphans: &[u32]) -> Option<Wrong> {
+pub fn touched(host: &SimHost, mirror: &Mirror, orphans: &[(u32, &'static str)]) -> Option<Wrong> {
     let wrong = |&(pfn, verb): &(u32, &'static str)| one(host, mirror, pfn, verb, orphans);
     mirror.touched.iter().find_map(wrong)
 }
@@ -45,18 +45,17 @@ fn one(
     mirror: &Mirror,
     pfn: u32,
     verb: &'static str,
-    orphans: &[u32],
+    orphans: &[(u32, &'static str)],
 ) -> Option<Wrong> {
     let (held, due) = (host.held(pfn), mirror.due(pfn));
     if held == due {
         return None;
     }
-    let what = if held < due {
-        OUTLIVES
-    } else if orphans.contains(&pfn) {
-        ORPHAN
-    } else {
-        LEAKED
+    let orphan = orphans.iter().find(|(of, _)| *of == pfn);
+    let (verb, what) = match orphan {
+        _ if held < due => (verb, OUTLIVES),
+        Some((_, verb)) => (*verb, ORPHAN),
+        None => (verb, LEAKED),
     };
     Some(Wrong {
         pfn,

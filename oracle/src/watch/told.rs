@@ -47,6 +47,8 @@ pub struct Fresh {
     pub page: Page,
     /// Its rights.
     pub rights: u64,
+    /// When its pin was made.
+    pub clock: u32,
     /// The call that it was stored in, if that was one.
     pub call: Option<[u32; 5]>,
 }
