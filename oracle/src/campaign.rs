@@ -177,20 +177,12 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
     let mut bench = Bench::default();
     match shared.options.subject {
         Subject::Both => {
-            let (Some(nopae), Some(pae)) =
-                (hosts.nopae(Care::Cheap), hosts.pae(Care::Cheap))
+            let (Some(nopae), Some(pae)) = (hosts.nopae(Care::Cheap), hosts.pae(Care::Cheap))
             else {
                 shared.fail("this program was built without the original".into());
                 return tallies;
             };
-            bench.work(
-                shared,
-                interrupted,
-                &hosts,
-                &mut tallies,
-                nopae,
-                pae,
-            );
+            bench.work(shared, interrupted, &hosts, &mut tallies, nopae, pae);
         }
         Subject::Original => {
             let (Some(nopae), Some(pae)) =
@@ -199,25 +191,11 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
                 shared.fail("this program was built without the original".into());
                 return tallies;
             };
-            bench.work(
-                shared,
-                interrupted,
-                &hosts,
-                &mut tallies,
-                nopae,
-                pae,
-            );
+            bench.work(shared, interrupted, &hosts, &mut tallies, nopae, pae);
         }
         Subject::Faithful => {
             let (nopae, pae) = (hosts.port_nopae(), hosts.port_pae());
-            bench.work(
-                shared,
-                interrupted,
-                &hosts,
-                &mut tallies,
-                nopae,
-                pae,
-            );
+            bench.work(shared, interrupted, &hosts, &mut tallies, nopae, pae);
         }
     }
     tallies
@@ -380,7 +358,9 @@ impl Bench {
 /// A breach as something to keep: the scenario up to the step at which it was told.
 fn of_breach(mode: PagingMode, breach: &Breach, mut scenario: ScenarioBuf) -> Divergence {
     scenario.machine.mode = mode;
-    scenario.steps.truncate(breach.step.map_or(0, |step| step + 1));
+    scenario
+        .steps
+        .truncate(breach.step.map_or(0, |step| step + 1));
     Divergence {
         class: breach.class(mode),
         step: breach.step,

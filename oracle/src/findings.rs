@@ -75,7 +75,13 @@ const fn outcome(id: &'static str, verbs: &'static [&'static str], what: &'stati
 }
 
 /// Calls that pin the stack.
-const PINNING: &[&str] = &["SET_STACK", "FLUSH_TLB", "SET_PMD", "LGUEST_INIT", "NEW_PGTABLE"];
+const PINNING: &[&str] = &[
+    "SET_STACK",
+    "FLUSH_TLB",
+    "SET_PMD",
+    "LGUEST_INIT",
+    "NEW_PGTABLE",
+];
 /// Steps in which the guest runs.
 const RUNNING: &[&str] = &["run", "access"];
 
@@ -85,7 +91,12 @@ const TOLD: &[Told] = &[
     outcome("C2", &[], "put_not_held"),
     cause("C3", Oracle::Switcher, &["SET_PGD"], switcher::LOST),
     outcome("C3", RUNNING, "null_entry"),
-    cause("C9", Oracle::Told, &["FLUSH_TLB", "NEW_PGTABLE"], told::OUTLIVED),
+    cause(
+        "C9",
+        Oracle::Told,
+        &["FLUSH_TLB", "NEW_PGTABLE"],
+        told::OUTLIVED,
+    ),
     cause("C17", Oracle::Told, &["SET_PTE", "SET_PGD"], told::TWIN),
     cause("C18", Oracle::Crash, PINNING, "lockup"),
     cause("C23", Oracle::References, &["SET_PTE"], references::ORPHAN),

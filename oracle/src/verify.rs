@@ -143,7 +143,13 @@ pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdic
 pub fn watched<D: Watchable>(drive: D, scenario: &ScenarioBuf) -> (Run, Vec<Breach>) {
     let mut drive = Watched::new(drive, Often::EachStep);
     let steps = &mut Given(scenario.steps.iter());
-    let run = run(&mut drive, &scenario.machine, &scenario.pages, steps, |_, _, _| {});
+    let run = run(
+        &mut drive,
+        &scenario.machine,
+        &scenario.pages,
+        steps,
+        |_, _, _| {},
+    );
     (run, drive.breaches().to_vec())
 }
 

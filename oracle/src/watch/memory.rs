@@ -15,7 +15,13 @@ use crate::sim::SimHost;
 pub const STALE: &str = "a frame that a copy has replaced";
 
 /// What is wrong with a word that an access at `vaddr` came to along the entry of this record.
-pub fn word(host: &SimHost, leaf: &Leaf, vaddr: u32, write: bool, value: u32) -> Option<&'static str> {
+pub fn word(
+    host: &SimHost,
+    leaf: &Leaf,
+    vaddr: u32,
+    write: bool,
+    value: u32,
+) -> Option<&'static str> {
     let page = leaf.page?.number();
     let at = (vaddr >> 2 & 0x3ff) as usize;
     if host.load(leaf.pfn, at) != Some(value) {

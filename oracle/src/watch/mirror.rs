@@ -269,7 +269,8 @@ impl Mirror {
                     left &= left - 1;
                     let vaddr = table.base | (slot as u32) << 12;
                     let leaf = &mut table.leaves[slot];
-                    if (first..=last).contains(&vaddr) && leaf.clock < clock && leaf.page.is_some() {
+                    if (first..=last).contains(&vaddr) && leaf.clock < clock && leaf.page.is_some()
+                    {
                         leaf.clock = clock;
                         found = found.or(Some(vaddr));
                     }

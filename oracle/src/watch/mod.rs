@@ -87,6 +87,8 @@ pub struct Watch {
     /// A pin was asked for in this step.
     pinned: bool,
     orphans: Vec<(u32, &'static str)>,
+    /// Puts of this step, with their verbs.
+    puts: Vec<(u32, &'static str)>,
     fresh: Vec<Fresh>,
     calls: Vec<Call>,
     /// Counts calls and steps.
@@ -119,6 +121,7 @@ impl Watch {
             open: Vec::new(),
             pinned: false,
             orphans: Vec::new(),
+            puts: Vec::new(),
             fresh: Vec::new(),
             calls: Vec::new(),
             clock: 0,
@@ -185,6 +188,7 @@ impl Watch {
         self.mirror.touched.clear();
         self.open.clear();
         self.orphans.clear();
+        self.puts.clear();
         self.fresh.clear();
         self.calls.clear();
         self.pinned = false;
@@ -197,9 +201,15 @@ impl Watch {
         self.step = Some(self.step.map_or(0, |step| step + 1));
         // Its word may go into the tables that told it.
         self.said = None;
-        if step.verb == Verb::Access && step.args[1] & ACCESS_WRITE != 0 && !self.state.linear_pages {
+        if step.verb == Verb::Access && step.args[1] & ACCESS_WRITE != 0 && !self.state.linear_pages
+        {
             let slot = self.state.slots[self.state.cpu_pgd as usize & 3];
-            self.said = Some(walk::guest(side.host(), slot.gpgdir, side.pae(), step.args[0]));
+            self.said = Some(walk::guest(
+                side.host(),
+                slot.gpgdir,
+                side.pae(),
+                step.args[0],
+            ));
         }
     }
 
@@ -255,10 +265,21 @@ impl Watch {
         if bug.kind() != BugKind::PutNotHeld || self.owing.contains(&bug.pfn()) {
             return;
         }
-        let first = self.mirror.touched.iter().find(|(pfn, _)| *pfn == bug.pfn());
-        if let Some((pfn, verb)) = first.copied() {
-            self.tell(Oracle::References, verb, references::OUTLIVES, pfn);
+        // The last put is the crash; the one before it took what was not its own.
+        if let Some(verb) = self.put_by(bug.pfn(), 1) {
+            self.tell(Oracle::References, verb, references::OUTLIVES, bug.pfn());
         }
+    }
+
+    /// Who made the put of a frame that `later` others of this step followed.
+    fn put_by(&self, pfn: u32, later: usize) -> Option<&'static str> {
+        let of = |put: &&(u32, &'static str)| put.0 == pfn;
+        self.puts
+            .iter()
+            .rev()
+            .filter(of)
+            .nth(later)
+            .map(|put| put.1)
     }
 
     /// Goes through what was noted: the verb of what was being done last.
@@ -294,7 +315,11 @@ impl Watch {
                         });
                     }
                 }
-                Note::Get(pfn) | Note::Put(pfn) => self.mirror.touch(pfn, verb),
+                Note::Get(pfn) => self.mirror.touch(pfn, verb),
+                Note::Put(pfn) => {
+                    self.puts.push((pfn, verb));
+                    self.mirror.touch(pfn, verb);
+                }
                 Note::Pte(pa, value) => {
                     let pin = self.open.pop_if(|pin| pin.pfn == frame(value));
                     self.stored(pa, value, pin, verb, args);
@@ -428,14 +453,7 @@ impl Watch {
         }
     }
 
-    fn look(
-        &mut self,
-        host: &SimHost,
-        root: u32,
-        vaddr: u32,
-        doing: &Doing,
-        which: Which,
-    ) {
+    fn look(&mut self, host: &SimHost, root: u32, vaddr: u32, doing: &Doing, which: Which) {
         if root == 0 || vaddr >= self.switcher.addr {
             return;
         }
@@ -453,7 +471,7 @@ impl Watch {
         }
         let found = |open: &[Pin], of: &dyn Fn(&Pin) -> bool| {
             let (pfn, _) = is?;
-            open.iter().rposition(|pin| pin.pfn == pfn && of(pin))
+            open.iter().position(|pin| pin.pfn == pfn && of(pin))
         };
         let mut pin = found(&self.open, &|pin| doing.made(pin));
         if known != is {
@@ -498,7 +516,11 @@ impl Watch {
             return;
         }
         let last = |call: &Call| call.args[0] == number::NEW_PGTABLE;
-        let switched = self.calls.iter().rfind(|call| last(call)).map_or(0, |call| call.clock);
+        let switched = self
+            .calls
+            .iter()
+            .rfind(|call| last(call))
+            .map_or(0, |call| call.clock);
         let verb = verb_name(Some(step));
         for i in 0..self.fresh.len() {
             let fresh = self.fresh[i];
@@ -508,7 +530,9 @@ impl Watch {
                 // What the tables said at the walk is not known if they, or the slot's name, changed on the way.
                 None if step.quals.during.is_some() || fresh.clock < switched => continue,
                 None => {
-                    let said = self.said.filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12);
+                    let said = self
+                        .said
+                        .filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12);
                     let said = said.or_else(|| told::by_tables(host, &self.state, pae, &fresh));
                     let Some(said) = said else { continue };
                     if self.is_hosts(&said) {
@@ -551,7 +575,11 @@ impl Watch {
                 self.look_everywhere(host, wrong.verb);
                 continue;
             }
-            self.tell(Oracle::References, wrong.verb, wrong.what, wrong.pfn);
+            let thief = self
+                .put_by(wrong.pfn, 0)
+                .filter(|_| wrong.what == references::OUTLIVES);
+            let verb = thief.unwrap_or(wrong.verb);
+            self.tell(Oracle::References, verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
             self.owing.push(wrong.pfn);
         }
@@ -585,9 +613,8 @@ impl Watch {
             return;
         }
         for (i, slot) in self.state.slots.into_iter().enumerate() {
-            let is_lost = slot.pgdir != 0
-                && slot.switcher_mapped
-                && self.switcher.is_lost(host, slot.pgdir);
+            let is_lost =
+                slot.pgdir != 0 && slot.switcher_mapped && self.switcher.is_lost(host, slot.pgdir);
             let known = std::mem::replace(&mut self.lost[i], is_lost);
             if is_lost && !known {
                 let drops = |call: &&Call| call.args[0] == number::SET_PGD;

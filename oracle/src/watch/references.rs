@@ -69,7 +69,10 @@ fn one(
 pub fn all(host: &SimHost, mirror: &Mirror, verb: &'static str) -> Option<Wrong> {
     let (first, _) = host.data_frames();
     let counts = host.all_held().iter().zip(mirror.all_due());
-    let k = counts.enumerate().find(|(_, (held, due))| held.get() != **due)?.0;
+    let k = counts
+        .enumerate()
+        .find(|(_, (held, due))| held.get() != **due)?
+        .0;
     one(host, mirror, first + k as u32, verb, &[])
 }
 
@@ -88,7 +91,11 @@ fn below<S: Side<Host = SimHost>>(side: &S, table: u32, levels: u32, tables: &mu
         return;
     };
     let size = if side.pae() { 2 } else { 1 };
-    for word in words.iter().step_by(size).filter(|word| word.get() & 1 != 0) {
+    for word in words
+        .iter()
+        .step_by(size)
+        .filter(|word| word.get() & 1 != 0)
+    {
         *tables += 1;
         if levels > 1 {
             below(side, word.get() & !0xfff, levels - 1, tables);

@@ -62,7 +62,8 @@ pub const NOWHERE: &str = "an entry maps what the guest's tables do not";
 /// A promise was not kept.
 pub const OUTLIVED: &str = "an entry outlives the call that drops it";
 /// A promise that was kept in one of two slots which go by the same name.
-pub const TWIN: &str = "an entry of a second slot for the same table outlives the call that drops it";
+pub const TWIN: &str =
+    "an entry of a second slot for the same table outlives the call that drops it";
 
 /// What the guest said of a fresh entry by SET_PTE: nothing if it was not that call that stored it.
 pub fn by_update(fresh: &Fresh, pae: bool) -> Option<Option<Told>> {
@@ -105,7 +106,10 @@ pub fn by_tables(host: &SimHost, state: &State, pae: bool, fresh: &Fresh) -> Opt
             ..walk::Said::default()
         });
     }
-    let slot = state.slots.iter().find(|slot| slot.pgdir >> 12 == fresh.root)?;
+    let slot = state
+        .slots
+        .iter()
+        .find(|slot| slot.pgdir >> 12 == fresh.root)?;
     Some(walk::guest(host, slot.gpgdir, pae, fresh.vaddr))
 }
 
@@ -173,7 +177,11 @@ impl Promises<'_> {
 
     /// Users' entries of the current slot.
     fn users(&self, mirror: &mut Mirror, clock: u32) -> Option<u32> {
-        let last = self.after.kernel_address.checked_sub(1)?.min(self.switcher - 1);
+        let last = self
+            .after
+            .kernel_address
+            .checked_sub(1)?
+            .min(self.switcher - 1);
         let slot = self.after.slots[self.after.cpu_pgd as usize & 3];
         mirror.outlived(slot.pgdir >> 12, 0, last, clock)
     }
@@ -185,7 +193,11 @@ impl Promises<'_> {
         (first, last): (u32, u32),
         of: impl Fn(&SlotState) -> bool,
     ) -> Option<u32> {
-        let slots = self.after.slots.iter().filter(|slot| slot.pgdir != 0 && of(slot));
+        let slots = self
+            .after
+            .slots
+            .iter()
+            .filter(|slot| slot.pgdir != 0 && of(slot));
         let outlived = |slot: &SlotState| mirror.outlived(slot.pgdir >> 12, first, last, clock);
         slots.map(outlived).fold(None, Option::or)
     }
