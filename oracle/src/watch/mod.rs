@@ -87,6 +87,9 @@ pub struct Watch {
     /// A pin was asked for in this step.
     pinned: bool,
     orphans: Vec<(u32, &'static str)>,
+    /// Several calls of this step may have stored what no note tells of: which of them did is not known, and such
+    /// entries are taken for told and justified by any pin. Their references are counted all the same.
+    blurred: bool,
     /// Puts of this step, with their verbs.
     puts: Vec<(u32, &'static str)>,
     fresh: Vec<Fresh>,
@@ -121,6 +124,7 @@ impl Watch {
             open: Vec::new(),
             pinned: false,
             orphans: Vec::new(),
+            blurred: false,
             puts: Vec::new(),
             fresh: Vec::new(),
             calls: Vec::new(),
@@ -189,6 +193,7 @@ impl Watch {
         self.open.clear();
         self.orphans.clear();
         self.puts.clear();
+        self.blurred = false;
         self.fresh.clear();
         self.calls.clear();
         self.pinned = false;
@@ -238,7 +243,11 @@ impl Watch {
         }
         self.alive = side.dead() == 0;
         if self.pinned {
+            self.blurred = self.calls.len() > 1;
             self.unseen(side, step);
+            if self.blurred && !self.open.is_empty() {
+                self.look_everywhere(host, verb);
+            }
         }
         self.held_against(host, step);
         self.counts(side, !self.calls.is_empty());
@@ -384,25 +393,28 @@ impl Watch {
             self.moved = true;
             return self.mirror.set(pa, Some(leaf), verb);
         }
-        if let Some(what) = justified::stored(value, pin.as_ref()) {
+        let of_any = self.blurred && pin.is_none();
+        if let Some(what) = justified::stored(value, pin.as_ref()).filter(|_| !of_any) {
             self.tell(Oracle::Justified, verb, what, place.vaddr);
         }
         if let Some(what) = bits::leaf(value, self.switcher.pae) {
             self.tell(Oracle::Bits, verb, what, place.vaddr);
         }
         if let Some(pin) = pin {
-            leaf.clock = pin.clock;
             let clock = pin.clock;
+            leaf.clock = if self.blurred { self.clock } else { clock };
             let page = Page::new(pin.addr.wrapping_sub(self.machine.mem_base) >> 12);
             leaf.page = Some(page);
-            self.fresh.push(Fresh {
-                vaddr: place.vaddr,
-                root: place.root,
-                page,
-                rights,
-                clock,
-                call,
-            });
+            if !self.blurred {
+                self.fresh.push(Fresh {
+                    vaddr: place.vaddr,
+                    root: place.root,
+                    page,
+                    rights,
+                    clock,
+                    call,
+                });
+            }
         }
         self.mirror.set(pa, Some(leaf), verb);
     }
@@ -471,7 +483,10 @@ impl Watch {
         }
         let found = |open: &[Pin], of: &dyn Fn(&Pin) -> bool| {
             let (pfn, _) = is?;
-            open.iter().position(|pin| pin.pfn == pfn && of(pin))
+            let matches = |pin: &&Pin| pin.pfn == pfn && of(pin);
+            let clock = open.iter().filter(matches).map(|pin| pin.clock).max()?;
+            open.iter()
+                .position(|pin| matches(&pin) && pin.clock == clock)
         };
         let mut pin = found(&self.open, &|pin| doing.made(pin));
         if known != is {
