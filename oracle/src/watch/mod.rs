@@ -493,12 +493,11 @@ impl Watch {
             // Another call of this step may have made it, whose own addresses are not known any more.
             pin = pin.or_else(|| found(&self.open, &|_| true));
         }
+        // What was told in that call, or since, has its pin or needs none; this one is for another entry.
+        let told = |i: &usize, leaf: Leaf| leaf.clock >= self.open[*i].clock;
+        let leaf = self.mirror.leaf(pa).filter(|_| known == is);
+        let pin = pin.filter(|i| !leaf.is_some_and(|leaf| told(i, leaf)));
         let pin = pin.map(|i| self.open.remove(i));
-        let later = |leaf: Leaf| pin.is_some_and(|pin| leaf.clock > pin.clock);
-        if known == is && self.mirror.leaf(pa).is_some_and(later) {
-            // What this pin was for has been replaced since.
-            return;
-        }
         if pin.is_some() || known != is {
             let call = doing.call.filter(|_| pin.is_none_or(|pin| pin.update));
             self.stored(pa, value, pin, doing.verb, call);
