@@ -83,6 +83,12 @@ pub struct Mirror {
     pub touched: Vec<(u32, &'static str)>,
 }
 
+impl Default for Mirror {
+    fn default() -> Self {
+        Mirror::new()
+    }
+}
+
 impl Mirror {
     /// Nothing yet.
     pub fn new() -> Self {

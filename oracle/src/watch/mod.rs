@@ -695,7 +695,10 @@ impl Watch {
                 let value = walk::entry(host, pa, self.switcher.pae).unwrap_or(0);
                 let leaf = self.mirror.leaf(pa);
                 let of = leaf.map(|leaf| (leaf.pfn, leaf.rights));
-                if let Some(what) = justified::standing(value, of) {
+                let below = |at: mirror::Place| at.vaddr < self.switcher.addr;
+                // The Switcher's own are looked at when the guest runs.
+                let judged = self.mirror.place(pa).is_none_or(below);
+                if let Some(what) = justified::standing(value, of).filter(|_| judged) {
                     self.tell(Oracle::Justified, verb, what, pa);
                     self.mirror.set(
                         pa,
