@@ -16,6 +16,7 @@ use lguest_oracle::generate::{Generator, Profile};
 use lguest_oracle::rig::{Hosts, mode_name};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 use lguest_oracle::trace::{Detail, Import, Reader};
+use lguest_oracle::watch::{Often, Watched};
 
 /// Scenarios in a batch: each profile has its turns in it.
 const BATCH: u64 = 30;
@@ -140,15 +141,16 @@ fn median<R>(rounds: &[R], of: impl Fn(&R) -> f64) -> f64 {
     values[values.len() / 2]
 }
 
-fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
+fn rows<C: Drive, P: Drive, B: Drive, W: Drive, F: Drive>(
     mode: PagingMode,
     c: &mut C,
     port: &mut P,
     both: &mut B,
+    watched: &mut W,
     full: &mut F,
 ) {
     boot_rows(mode, c, port, both);
-    let mut rounds: Vec<[f64; 5]> = Vec::new();
+    let mut rounds: Vec<[f64; 6]> = Vec::new();
     for round in 0..ROUNDS {
         let from = round * BATCH;
         let mut scenarios = Vec::new();
@@ -159,6 +161,7 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
             per_second(|| generate(both, from, mode, None)),
             per_second(|| replay(both, &scenarios, 1)),
             per_second(|| replay(full, &scenarios, SLOW_ONE_IN)),
+            per_second(|| generate(watched, from, mode, None)),
         ]);
     }
     let name = mode_name(mode);
@@ -168,6 +171,7 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
         "campaign: generate, run both, compare",
         "the same without generating",
         "everything compared after each step",
+        "campaign under the oracles",
     ]
     .iter()
     .enumerate()
@@ -188,13 +192,19 @@ fn rows<C: Drive, P: Drive, B: Drive, F: Drive>(
     );
     ratio(
         "campaign / everything compared",
-        median(&rounds, |[_, _, both, _, full]| both / full),
+        median(&rounds, |[_, _, both, _, full, _]| both / full),
         8.0,
+    );
+    let oracles = 100.0 * median(&rounds, |[_, _, both, _, _, watched]| 1.0 - watched / both);
+    let verdict = if oracles < 25.0 { "" } else { "  ABOVE" };
+    println!(
+        "{name:5}  {:38} {oracles:9.1} % (less than 25){verdict}",
+        "of the watched campaign spent on oracles"
     );
     println!(
         "{name:5}  {:38} {:9.1} %",
         "of the campaign spent on generating",
-        100.0 * median(&rounds, |[_, _, both, replayed, _]| 1.0 - both / replayed)
+        100.0 * median(&rounds, |[_, _, both, replayed, ..]| 1.0 - both / replayed)
     );
 }
 
@@ -204,7 +214,7 @@ fn main() {
         println!("speed: run by cargo bench alone");
         return;
     }
-    let hosts = [(); 4].map(|()| Hosts::new().expect("room for a simulated host"));
+    let hosts = [(); 5].map(|()| Hosts::new().expect("room for a simulated host"));
     let Some(mut c) = hosts[0].original_alone(false) else {
         println!("speed: skipped, this program was built without the original");
         return;
@@ -219,6 +229,7 @@ fn main() {
         &mut c,
         &mut hosts[1].port_nopae(),
         &mut both,
+        &mut Watched::new(hosts[4].nopae(Care::Cheap).expect(missing), Often::AtTimes),
         &mut full,
     );
     let mut c = hosts[0].original_alone(true).expect(missing);
@@ -231,6 +242,7 @@ fn main() {
         &mut c,
         &mut hosts[1].port_pae(),
         &mut both,
+        &mut Watched::new(hosts[4].pae(Care::Cheap).expect(missing), Often::AtTimes),
         &mut full,
     );
 }

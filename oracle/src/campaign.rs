@@ -15,7 +15,7 @@ use lguest_shadow::{Hardened, Mixed, NoPae, Pae, Policy};
 
 use crate::class::{Class, Kind};
 use crate::drive::{Drive, End, Run, run};
-use crate::findings::explains;
+use crate::findings::{explains, unexplained};
 use crate::generate::{Generator, Profile};
 use crate::hardened::{Judged, judge};
 use crate::harm::Crashed;
@@ -24,6 +24,7 @@ use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::tally::Tally;
+use crate::watch::{Breach, Often, Watchable, Watched};
 use crate::witness::{ClassRecord, Witnesses, repeat};
 
 /// What a campaign is to do.
@@ -198,36 +199,21 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
     let mut bench = Bench::default();
     match shared.options.subject {
         Subject::Both => {
-            let (Some(mut nopae), Some(mut pae)) =
-                (hosts.nopae(Care::Cheap), hosts.pae(Care::Cheap))
+            let (Some(nopae), Some(pae)) = (hosts.nopae(Care::Cheap), hosts.pae(Care::Cheap))
             else {
                 shared.fail("this program was built without the original".into());
                 return tallies;
             };
-            bench.work(
-                shared,
-                interrupted,
-                &hosts,
-                &mut tallies,
-                &mut nopae,
-                &mut pae,
-            );
+            bench.work(shared, interrupted, &hosts, &mut tallies, nopae, pae);
         }
         Subject::Original => {
-            let (Some(mut nopae), Some(mut pae)) =
+            let (Some(nopae), Some(pae)) =
                 (hosts.original_alone(false), hosts.original_alone(true))
             else {
                 shared.fail("this program was built without the original".into());
                 return tallies;
             };
-            bench.work(
-                shared,
-                interrupted,
-                &hosts,
-                &mut tallies,
-                &mut nopae,
-                &mut pae,
-            );
+            bench.work(shared, interrupted, &hosts, &mut tallies, nopae, pae);
         }
         Subject::Hardened { without: 0 } => {
             bench.work_hardened(shared, interrupted, &hosts, &mut tallies, Hardened);
@@ -237,15 +223,8 @@ fn worker(shared: &Shared<'_>, interrupted: &AtomicBool) -> [Tally; 2] {
             bench.work_hardened(shared, interrupted, &hosts, &mut tallies, fixes);
         }
         Subject::Faithful => {
-            let (mut nopae, mut pae) = (hosts.port_nopae(), hosts.port_pae());
-            bench.work(
-                shared,
-                interrupted,
-                &hosts,
-                &mut tallies,
-                &mut nopae,
-                &mut pae,
-            );
+            let (nopae, pae) = (hosts.port_nopae(), hosts.port_pae());
+            bench.work(shared, interrupted, &hosts, &mut tallies, nopae, pae);
         }
     }
     tallies
@@ -270,10 +249,27 @@ pub fn profile_of(chosen: Option<Profile>, index: u64) -> Profile {
 struct Bench {
     generator: Option<Generator>,
     steps: Vec<Step>,
+    /// What the oracles told of the scenario.
+    breaches: Vec<Breach>,
 }
 
 impl Bench {
-    fn work<N: Drive, P: Drive>(
+    /// Works under the oracles.
+    fn work<N: Watchable, P: Watchable>(
+        &mut self,
+        shared: &Shared<'_>,
+        interrupted: &AtomicBool,
+        hosts: &Hosts,
+        tallies: &mut [Tally; 2],
+        nopae: N,
+        pae: P,
+    ) {
+        let nopae = &mut Watched::new(nopae, Often::AtTimes);
+        let pae = &mut Watched::new(pae, Often::AtTimes);
+        self.scenarios(shared, interrupted, hosts, tallies, nopae, pae);
+    }
+
+    fn scenarios<N: Drive, P: Drive>(
         &mut self,
         shared: &Shared<'_>,
         interrupted: &AtomicBool,
@@ -294,7 +290,7 @@ impl Bench {
                         self.judge(shared, hosts, index, *mode, without, &run, crashed, parted);
                     tally.add_hardened(&run, &judged);
                 } else {
-                    tally.add(&run);
+                    tally.add(&run, &self.breaches);
                     self.keep(shared, hosts, index, *mode, &run);
                 }
             }
@@ -317,7 +313,7 @@ impl Bench {
             shared.fail("this program was built without the original".into());
             return;
         };
-        self.work(shared, interrupted, hosts, tallies, &mut nopae, &mut pae);
+        self.scenarios(shared, interrupted, hosts, tallies, &mut nopae, &mut pae);
     }
 
     fn one<D: Drive>(
@@ -346,6 +342,8 @@ impl Bench {
             steps.push(*step);
         });
         generator.pages = pages;
+        self.breaches.clear();
+        self.breaches.extend_from_slice(drive.breaches());
         (run, crashed, drive.parted())
     }
 
@@ -376,7 +374,7 @@ impl Bench {
         let end = run.end.as_ref().unwrap_or(&End::Lived);
         let judged = judge(hosts, || self.scenario(), mode, fixes, end, crashed, parted);
         for found in &judged.found {
-            self.file(shared, index, found);
+            self.witness(shared, index, found);
         }
         if judged.unsteady {
             shared.fail(format!("scenario {index}: parted, and not when run again"));
@@ -409,18 +407,25 @@ impl Bench {
                     }
                 }
             },
-            Ok(end @ End::Breach(..)) if explains(end).is_none() => {
+            // What is left was told before, at the step that it comes of; a crash was told too.
+            Ok(end @ End::Breach(..)) if explains(end).is_none() && self.breaches.is_empty() => {
                 match breach(mode, end, scenario()) {
                     Some(found) => found,
                     None => return,
                 }
             }
-            Ok(_) => return,
+            Ok(_) => {
+                for breach in unexplained(&self.breaches) {
+                    self.witness(shared, index, &of_breach(mode, breach, scenario()));
+                }
+                return;
+            }
         };
-        self.file(shared, index, &found);
+        self.witness(shared, index, &found);
     }
 
-    fn file(&self, shared: &Shared<'_>, index: u64, found: &Divergence) {
+    /// Writes down one thing that was found.
+    fn witness(&self, shared: &Shared<'_>, index: u64, found: &Divergence) {
         let options = shared.options;
         let profile = profile_of(options.profile, index).name();
         let origin = format!(
@@ -446,6 +451,20 @@ impl Bench {
         if options.stop_at_first {
             shared.stop.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+/// A breach as something to keep: the scenario up to the step at which it was told.
+fn of_breach(mode: PagingMode, breach: &Breach, mut scenario: ScenarioBuf) -> Divergence {
+    scenario.machine.mode = mode;
+    scenario
+        .steps
+        .truncate(breach.step.map_or(0, |step| step + 1));
+    Divergence {
+        class: breach.class(mode),
+        step: breach.step,
+        scenario,
+        text: breach.text(mode),
     }
 }
 

@@ -7,6 +7,8 @@ use lguest_engine::{
 };
 use lguest_shadow::HostBug;
 
+use crate::watch::Breach;
+
 /// Something that takes the steps of a scenario.
 pub trait Drive {
     /// The side that generators look at.
@@ -38,6 +40,10 @@ pub trait Drive {
     }
     /// The runner that generators look at.
     fn view(&self) -> &Runner<Self::View>;
+    /// What the oracles told since the start, if they are asked.
+    fn breaches(&self) -> &[Breach] {
+        &[]
+    }
 }
 
 /// Two sides and how much of them is compared.

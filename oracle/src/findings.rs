@@ -5,6 +5,7 @@ use lguest_engine::Left;
 use lguest_shadow::BugKind;
 
 use crate::drive::End;
+use crate::watch::{Breach, Oracle, justified, memory, references, switcher, told};
 
 /// How a finding shows at the end of a scenario.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +39,95 @@ impl Shows {
             _ => false,
         }
     }
+}
+
+/// How a finding shows to the oracles.
+struct Told {
+    id: &'static str,
+    oracle: Oracle,
+    /// The verbs at which it arises; any if there is none.
+    verbs: &'static [&'static str],
+    what: &'static str,
+    /// It is what comes of the same finding, told before.
+    comes_of_it: bool,
+}
+
+const fn cause(
+    id: &'static str,
+    oracle: Oracle,
+    verbs: &'static [&'static str],
+    what: &'static str,
+) -> Told {
+    Told {
+        id,
+        oracle,
+        verbs,
+        what,
+        comes_of_it: false,
+    }
+}
+
+const fn outcome(id: &'static str, verbs: &'static [&'static str], what: &'static str) -> Told {
+    Told {
+        comes_of_it: true,
+        ..cause(id, Oracle::Crash, verbs, what)
+    }
+}
+
+/// Calls that pin the stack.
+const PINNING: &[&str] = &[
+    "SET_STACK",
+    "FLUSH_TLB",
+    "SET_PMD",
+    "LGUEST_INIT",
+    "NEW_PGTABLE",
+];
+/// Steps in which the guest runs.
+const RUNNING: &[&str] = &["run", "access"];
+
+const TOLD: &[Told] = &[
+    cause("C1", Oracle::Crash, &["SET_PGD"], "outside_page"),
+    cause("C2", Oracle::References, &["SET_PTE"], references::OUTLIVES),
+    outcome("C2", &[], "put_not_held"),
+    cause("C3", Oracle::Switcher, &["SET_PGD"], switcher::LOST),
+    outcome("C3", RUNNING, "null_entry"),
+    cause(
+        "C9",
+        Oracle::Told,
+        &["FLUSH_TLB", "NEW_PGTABLE"],
+        told::OUTLIVED,
+    ),
+    cause("C17", Oracle::Told, &["SET_PTE", "SET_PGD"], told::TWIN),
+    cause("C18", Oracle::Crash, PINNING, "lockup"),
+    cause("C23", Oracle::References, &["SET_PTE"], references::ORPHAN),
+    cause("C24", Oracle::Switcher, RUNNING, switcher::READ_ONLY),
+    cause("C25", Oracle::Justified, &["SET_PTE"], justified::WRITABLE),
+    cause("C26", Oracle::Switcher, RUNNING, switcher::NO_TEXT),
+    cause("C27", Oracle::Memory, &["access"], memory::STALE),
+];
+
+/// The finding that explains the `i`-th of the breaches of a scenario, if one does.
+pub fn explains_breach(breaches: &[Breach], i: usize) -> Option<&'static str> {
+    let breach = breaches.get(i)?;
+    let is = |told: &&Told| {
+        told.oracle == breach.oracle
+            && told.what == breach.what
+            && (told.verbs.is_empty() || told.verbs.contains(&breach.verb))
+            && (!told.comes_of_it || (0..i).any(|j| explains_breach(breaches, j) == Some(told.id)))
+    };
+    TOLD.iter().find(is).map(|told| told.id)
+}
+
+/// The breaches of a scenario that no finding explains.
+pub fn unexplained(breaches: &[Breach]) -> impl Iterator<Item = &Breach> {
+    (0..breaches.len())
+        .filter(|i| explains_breach(breaches, *i).is_none())
+        .map(|i| &breaches[i])
+}
+
+/// Whether the finding of this id shows among the breaches.
+pub fn is_told(id: &str, breaches: &[Breach]) -> bool {
+    (0..breaches.len()).any(|i| explains_breach(breaches, i) == Some(id))
 }
 
 /// Whether a scenario's end is what the finding of this id looks like.

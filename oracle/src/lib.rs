@@ -27,4 +27,5 @@ pub mod tally;
 pub mod text;
 pub mod trace;
 pub mod verify;
+pub mod watch;
 pub mod witness;

@@ -5,8 +5,9 @@ use lguest_shadow::Fix;
 
 use crate::class::Kind;
 use crate::drive::{End, Run};
-use crate::findings::explains;
+use crate::findings::{explains, unexplained};
 use crate::hardened::Judged;
+use crate::watch::Breach;
 
 /// Counts for one mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +26,9 @@ pub struct Tally {
     pub stuck: u64,
     /// Scenarios in which the sides differ.
     pub divergences: u64,
-    /// Scenarios that left something behind, on all sides alike.
+    /// Scenarios in which an oracle spoke, or something was left, that no finding explains.
     pub breaches: u64,
-    /// Scenarios whose end a finding explains.
+    /// Scenarios in which an oracle spoke and a finding explains all of it.
     pub known: u64,
     /// Scenarios in which the port with fixes parts from the original as its fixes explain.
     pub departures: u64,
@@ -36,8 +37,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one scenario.
-    pub fn add(&mut self, run: &Run) {
+    /// Counts one scenario, with what the oracles told of it.
+    pub fn add(&mut self, run: &Run, told: &[Breach]) {
         self.scenarios += 1;
         self.steps += run.counts.steps;
         self.events += run.counts.events;
@@ -46,10 +47,15 @@ impl Tally {
             Ok(End::Lived) => {}
             Ok(End::Killed) => self.killed += 1,
             Ok(End::Bug(_)) => self.host_bugs += 1,
-            Ok(end) if explains(end).is_some() => self.known += 1,
-            Ok(End::NoGuest(..)) => {}
-            Ok(End::Breach(..)) => self.breaches += 1,
+            Ok(_) => {}
             Err(_) => self.divergences += 1,
+        }
+        let Ok(end) = &run.end else { return };
+        let left = matches!(end, End::Breach(..)) && told.is_empty() && explains(end).is_none();
+        if left || unexplained(told).next().is_some() {
+            self.breaches += 1;
+        } else if !told.is_empty() || explains(end).is_some() {
+            self.known += 1;
         }
     }
 

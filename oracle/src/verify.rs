@@ -7,7 +7,7 @@ use std::path::Path;
 use lguest_engine::{Care, PagingMode, Verb};
 use lguest_shadow::Mixed;
 
-use crate::drive::{Counts, End, Given, run};
+use crate::drive::{Counts, Drive, End, Given, Run, run};
 use crate::exit::Exit;
 use crate::findings;
 use crate::hardened;
@@ -19,6 +19,7 @@ use crate::scenario_buf::ScenarioBuf;
 use crate::trace::lanes::{Lanes, lanes};
 use crate::trace::verify::replay;
 use crate::trace::{Detail, Failure, Import, Item, Reader, TraceError};
+use crate::watch::{Breach, Often, Watchable, Watched};
 
 /// What became of a scenario in one mode.
 pub enum Verdict {
@@ -32,6 +33,8 @@ pub enum Verdict {
     FindingGone(End),
     /// The sides agree, and it does harm to the host that the file does not name.
     Unexplained(End),
+    /// The sides agree, and an oracle tells of a fault of both that no finding explains.
+    Breach(Breach, PagingMode),
     /// The sides differed, and did not when run again: the rig is broken.
     Unsteady,
     /// There is no original to compare with.
@@ -72,6 +75,7 @@ impl Verdict {
             Verdict::Differ(_)
             | Verdict::Otherwise(_)
             | Verdict::Unexplained(_)
+            | Verdict::Breach(..)
             | Verdict::NotAsRecorded(_) => Exit::Differ,
             Verdict::FindingGone(_) => Exit::FindingGone,
             Verdict::Unsteady => Exit::Rig,
@@ -95,6 +99,7 @@ impl fmt::Display for Verdict {
             Verdict::Unexplained(end) => {
                 write!(to, "harm to the host that no finding explains: {end}")
             }
+            Verdict::Breach(breach, mode) => write!(to, "BREACH\n{}", breach.text(*mode)),
             Verdict::Unsteady => {
                 write!(to, "differed once and not again: the rig itself is broken")
             }
@@ -161,17 +166,11 @@ pub fn verify_both(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> V
     if scenario.steps.iter().any(|step| step.verb == Verb::Expect) {
         return verify_recorded(hosts, scenario, mode);
     }
-    let steps = &mut Given(scenario.steps.iter());
-    let (machine, pages) = (&scenario.machine, &scenario.pages);
     let run = match mode {
-        PagingMode::Pae => hosts
-            .pae(Care::Full)
-            .map(|mut both| run(&mut both, machine, pages, steps, |_, _, _| {})),
-        _ => hosts
-            .nopae(Care::Full)
-            .map(|mut both| run(&mut both, machine, pages, steps, |_, _, _| {})),
+        PagingMode::Pae => hosts.pae(Care::Full).map(|both| watched(both, scenario)),
+        _ => hosts.nopae(Care::Full).map(|both| watched(both, scenario)),
     };
-    let Some(run) = run else {
+    let Some((run, breaches)) = run else {
         return Verdict::NoOriginal;
     };
     let end = match run.end {
@@ -181,7 +180,27 @@ pub fn verify_both(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> V
                 .map_or(Verdict::Unsteady, |found| Verdict::Differ(Box::new(found)));
         }
     };
-    judge(scenario, run.counts, end)
+    if let Some(breach) = findings::unexplained(&breaches).next() {
+        return Verdict::Breach(*breach, mode);
+    }
+    match scenario.machine.expect.id() {
+        Some(id) if findings::is_told(id, &breaches) => Verdict::Pass(run.counts, end),
+        _ => judge(scenario, run.counts, end),
+    }
+}
+
+/// A scenario under the oracles, which look at everything after each step: how it ran, and what they told.
+pub fn watched<D: Watchable>(drive: D, scenario: &ScenarioBuf) -> (Run, Vec<Breach>) {
+    let mut drive = Watched::new(drive, Often::EachStep);
+    let steps = &mut Given(scenario.steps.iter());
+    let run = run(
+        &mut drive,
+        &scenario.machine,
+        &scenario.pages,
+        steps,
+        |_, _, _| {},
+    );
+    (run, drive.breaches().to_vec())
 }
 
 /// Holds the port to the recording of the scenario in `file`, without the original.

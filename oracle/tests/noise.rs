@@ -49,6 +49,7 @@ fn both_sides_agree_on_noise() {
             Verdict::Otherwise(failure) => panic!("seed {seed}: {failure}"),
             Verdict::Unsteady => panic!("seed {seed}: differed once and not again"),
             Verdict::NoOriginal => panic!("the original is not built in"),
+            Verdict::Breach(breach, mode) => panic!("seed {seed}: {}", breach.text(mode)),
             Verdict::Pass(..) | Verdict::FindingGone(_) | Verdict::Unexplained(_) => {}
             Verdict::AsRecorded(_) | Verdict::NotAsRecorded(_) => {
                 unreachable!("noise is not recorded")

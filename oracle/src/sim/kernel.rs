@@ -42,10 +42,20 @@ impl SimHost {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn log_call(&self, kind: CallKind, a: u64, b: u64, bytes: &[u8]) {
+        if self.journal.is_on() {
+            self.journal.note(kind as u32, a, b, bytes);
+        }
+        if self.logging.get() {
+            self.log_slowly(kind as u32, a, b, bytes);
+        }
+    }
+
+    #[cold]
+    fn log_slowly(&self, kind: u32, a: u64, b: u64, bytes: &[u8]) {
         self.keep(Call {
-            kind: kind as u32,
+            kind,
             a,
             b,
             bytes: bytes.to_vec(),
@@ -119,6 +129,9 @@ impl SimHost {
         self.pinned.set(result);
         self.mix(CallKind::GetUserPagesFast.word(u64::from(write & 0xff) << 32 | u64::from(addr)));
         self.mix(result.into());
+        if self.journal.is_on() {
+            self.journal.pinning(self.memory.is_writable(page));
+        }
         self.log(
             CallKind::GetUserPagesFast,
             u64::from(write) << 32 | u64::from(addr),
@@ -376,11 +389,11 @@ impl Callbacks for SimHost {
     }
 
     fn traced(&self, kind: u32, a: u64, b: u64) {
-        self.keep(Call {
-            kind,
-            a,
-            b,
-            bytes: Vec::new(),
-        });
+        if self.journal.is_on() {
+            self.journal.note(kind, a, b, &[]);
+        }
+        if self.logging.get() {
+            self.log_slowly(kind, a, b, &[]);
+        }
     }
 }

@@ -137,6 +137,12 @@ impl Memory {
         Some(map.frame)
     }
 
+    /// A write to the page would reach the frame that it is on now.
+    pub fn is_writable(&self, page: u32) -> bool {
+        let map = self.page(page).map(Cell::get).unwrap_or_default();
+        map.present && map.writable && !map.copy_on_write
+    }
+
     #[cold]
     fn copy(&self, page: u32, cell: &Cell<PageMap>) -> Option<u32> {
         let mut copies = self.copies.borrow_mut();

@@ -5,6 +5,7 @@
 //! in `tables` and `memory`.
 
 mod call;
+mod journal;
 mod kernel;
 mod machinery;
 mod memory;
@@ -17,6 +18,7 @@ use lguest_engine::draw::START;
 use lguest_engine::{Calls, Event, Machine, PageRecord, Quals, Step, Verb};
 
 pub use call::Call;
+pub use journal::{Journal, Note};
 pub use lguest_engine::draw::mix;
 pub use memory::{COPIES, MAX_PAGES};
 pub use tables::MAX_TABLES;
@@ -57,6 +59,8 @@ pub struct SimHost {
     log: RefCell<Vec<Call>>,
     /// The same under the names of recordings.
     kept: Box<Calls>,
+    logging: Cell<bool>,
+    journal: Journal,
 }
 
 /// Entries remembered, a step, whose tables were freed.
@@ -88,6 +92,8 @@ impl SimHost {
             emptied_len: Cell::new(0),
             log: RefCell::default(),
             kept: Box::new(Calls::new()),
+            logging: Cell::new(false),
+            journal: Journal::default(),
         })
     }
 
@@ -129,6 +135,7 @@ impl SimHost {
         self.message.borrow_mut().clear();
         self.log.borrow_mut().clear();
         self.kept.clear();
+        self.journal.clear();
         // `init_guest_pagetable` is no step, but it draws and allocates.
         self.plan_quals(&Quals {
             draw: machine.first_slot,
@@ -154,6 +161,7 @@ impl SimHost {
             self.plan_quals(&step.quals);
         }
         self.emptied_len.set(0);
+        self.journal.clear();
         self.shared.calls.set(0);
         self.shared.pins.set(0);
     }
@@ -171,6 +179,24 @@ impl SimHost {
 
     /// Keeps the calls themselves from now on, beside their hash.
     pub fn keep_log(&self, on: bool) {
+        self.logging.set(on);
+        self.trace();
+    }
+
+    /// Keeps notes of each step for the oracles from now on, or no longer.
+    pub fn keep_journal(&self, on: bool) {
+        self.journal.keep(on);
+        self.trace();
+    }
+
+    /// What the code under test asked for in this step, if notes are kept.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The C tells what it does inline if anybody listens.
+    fn trace(&self) {
+        let on = self.logging.get() || self.journal.is_on();
         self.shared.trace.set(on.into());
     }
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! **Justified.** Each present entry below the Switcher names the frame that the pin for it returned, with no right
+//! beyond those that the host's mapping gave at that pin.
+//!
+//! To show: of each entry that becomes present, that a pin of the same step, not yet used for another entry, returned
+//! its frame, and that the mapping let that frame be written if the entry does; and of each that is present later, that
+//! it is the one that was shown. What the host does to its mapping afterwards takes nothing back: the original has no
+//! notifier. The reference that the pin took is `references`' business.
+
+use super::walk::WRITE;
+
+/// What a pin gave.
+#[derive(Clone, Copy, Debug)]
+pub struct Pin {
+    /// Launcher address.
+    pub addr: u32,
+    /// The frame.
+    pub pfn: u32,
+    /// The mapping lets it be written.
+    pub writable: bool,
+    /// When it was made: `told::Call`'s clock.
+    pub clock: u32,
+    /// It was made for SET_PTE.
+    pub update: bool,
+}
+
+/// C lines 957-963.
+pub const WRITABLE: &str = "an entry may be written and its page may not";
+
+/// What is wrong with an entry that became present with a pin, or without one.
+#[inline]
+pub fn stored(value: u64, pin: Option<&Pin>) -> Option<&'static str> {
+    match pin {
+        None => Some("an entry names a frame that no pin returned"),
+        Some(pin) if value & WRITE != 0 && !pin.writable => Some(WRITABLE),
+        Some(_) => None,
+    }
+}
+
+/// What is wrong with an entry of which there is this record: only the processor may have changed it since, by A and D.
+pub fn standing(value: u64, frame_and_rights: Option<(u32, u32)>) -> Option<&'static str> {
+    match frame_and_rights {
+        None => Some("an entry appeared that nobody stored"),
+        Some((pfn, _)) if super::walk::frame(value) != pfn => Some("an entry changed its frame"),
+        Some((_, rights)) if value as u32 & !rights & 6 != 0 => Some("an entry gained a right"),
+        Some(_) => None,
+    }
+}

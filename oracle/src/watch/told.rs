@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! **Told.** An entry gives a translation that the guest's own tables gave at the last fault walk or SET_PTE that
+//! concerned that page, unless a hypercall since promised the guest to drop it.
+//!
+//! To show: of each entry that becomes present, that the guest's SET_PTE or its tables, read by a walker that shares no
+//! code with the port, name that page with these rights or more; and after each call that promises to drop entries,
+//! that those it speaks of are gone or were told anew. Plain writes to guest tables tell nothing. Rights are those of
+//! the lowest level: an upper level is told when its table is made. A kernel's entry that a slot keeps when it is given
+//! to another table was told by the table before; that the halves are equal is the guest's affair.
+
+use lguest_engine::{SlotState, State};
+
+use super::mirror::{Mirror, Page};
+use super::walk::{self, Told, USER, WRITE};
+use crate::sim::SimHost;
+
+/// A hypercall that was made, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// Number and arguments.
+    pub args: [u32; 5],
+    /// Entries told since then have this clock or a later one.
+    pub clock: u32,
+    /// It came from the ring, under this name or its own.
+    pub verb: &'static str,
+}
+
+/// Hypercall numbers.
+pub mod number {
+    #![allow(missing_docs)] // the kernel's names
+    pub const LGUEST_INIT: u32 = 1;
+    pub const NEW_PGTABLE: u32 = 4;
+    pub const FLUSH_TLB: u32 = 5;
+    pub const SET_PMD: u32 = 13;
+    pub const SET_PTE: u32 = 14;
+    pub const SET_PGD: u32 = 15;
+}
+
+/// An entry that became present in this step and is still to be held against what the guest says.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh {
+    /// Its address.
+    pub vaddr: u32,
+    /// Frame of its top level.
+    pub root: u32,
+    /// The page that was pinned for it.
+    pub page: Page,
+    /// Its rights.
+    pub rights: u64,
+    /// When its pin was made.
+    pub clock: u32,
+    /// The call that it was stored in, if that was one.
+    pub call: Option<[u32; 5]>,
+}
+
+/// What is said of it is not what it does.
+pub const OTHER_PAGE: &str = "an entry maps another page than the guest's tables say";
+/// It gives more.
+pub const MORE: &str = "an entry gives a right that the guest's tables do not";
+/// Nothing is said of it.
+pub const NOWHERE: &str = "an entry maps what the guest's tables do not";
+/// A promise was not kept.
+pub const OUTLIVED: &str = "an entry outlives the call that drops it";
+/// A promise that was kept in one of two slots which go by the same name.
+pub const TWIN: &str =
+    "an entry of a second slot for the same table outlives the call that drops it";
+
+/// What the guest said of a fresh entry by SET_PTE: nothing if it was not that call that stored it.
+pub fn by_update(fresh: &Fresh, pae: bool) -> Option<Option<Told>> {
+    let [number, _, vaddr, low, high] = fresh.call?;
+    if number != number::SET_PTE || vaddr >> 12 != fresh.vaddr >> 12 {
+        return None;
+    }
+    let high = if pae { u64::from(high) << 32 } else { 0 };
+    Some(walk::told(u64::from(low) | high, pae))
+}
+
+/// What is wrong with an entry of which the guest says this.
+pub fn against(fresh: &Fresh, told: Option<Told>) -> Option<&'static str> {
+    let Some(told) = told else {
+        return Some(NOWHERE);
+    };
+    // The launcher's addresses have 32 bits; what they cannot tell apart is the launcher's affair.
+    if (told.page as u32 ^ fresh.page.number()) & 0xf_ffff != 0 {
+        Some(OTHER_PAGE)
+    } else if fresh.rights & !told.rights & (WRITE | USER) != 0 {
+        Some(MORE)
+    } else {
+        None
+    }
+}
+
+/// What a guest without tables of its own has: every page at its own address, for its kernel.
+pub fn linear(vaddr: u32) -> Told {
+    Told {
+        page: u64::from(vaddr >> 12),
+        rights: WRITE,
+    }
+}
+
+/// What the guest's tables say under the slot whose top level is at `root`, with the pages they stand on.
+pub fn by_tables(host: &SimHost, state: &State, pae: bool, fresh: &Fresh) -> Option<walk::Said> {
+    if state.linear_pages {
+        return Some(walk::Said {
+            told: Some(linear(fresh.vaddr)),
+            ..walk::Said::default()
+        });
+    }
+    let slot = state
+        .slots
+        .iter()
+        .find(|slot| slot.pgdir >> 12 == fresh.root)?;
+    Some(walk::guest(host, slot.gpgdir, pae, fresh.vaddr))
+}
+
+/// Where promises are to be kept.
+pub struct Promises<'a> {
+    /// The fields after the step.
+    pub after: &'a State,
+    /// The fields before it.
+    pub before: &'a State,
+    /// Three levels.
+    pub pae: bool,
+    /// The Switcher's first address.
+    pub switcher: u32,
+}
+
+impl Promises<'_> {
+    /// An address whose entry outlived a call that promised to drop it, and what is wrong.
+    pub fn broken(&self, mirror: &mut Mirror, call: &Call) -> Option<(u32, &'static str)> {
+        let vaddr = self.outlived(mirror, call)?;
+        let [number, gpgdir, ..] = call.args;
+        let named = |slot: &&SlotState| slot.pgdir != 0 && slot.gpgdir == gpgdir;
+        let twins = self.after.slots.iter().filter(named).count() > 1;
+        let by_name = matches!(number, number::SET_PTE | number::SET_PGD);
+        Some((vaddr, if by_name && twins { TWIN } else { OUTLIVED }))
+    }
+
+    fn outlived(&self, mirror: &mut Mirror, call: &Call) -> Option<u32> {
+        let [number, a1, a2, ..] = call.args;
+        let top = self.switcher - 1;
+        match number {
+            number::SET_PTE if a2 < self.switcher => {
+                let page = a2 & !0xfff;
+                if a2 >= self.after.kernel_address {
+                    self.each(mirror, call.clock, (page, page), |_| true)
+                } else {
+                    self.each(mirror, call.clock, (page, page), |slot| slot.gpgdir == a1)
+                }
+            }
+            number::SET_PGD => {
+                let shift = if self.pae { 30 } else { 22 };
+                if a2 >> (32 - shift) != 0 {
+                    return None;
+                }
+                let first = a2 << shift;
+                let last = (first | ((1 << shift) - 1)).min(top);
+                self.each(mirror, call.clock, (first, last), |slot| slot.gpgdir == a1)
+            }
+            number::FLUSH_TLB if a1 == 0 => self.users(mirror, call.clock),
+            number::FLUSH_TLB => self.each(mirror, call.clock, (0, top), |_| true),
+            number::SET_PMD if self.pae => self.each(mirror, call.clock, (0, top), |_| true),
+            number::NEW_PGTABLE if self.before.linear_pages => {
+                self.each(mirror, call.clock, (0, top), |_| true)
+            }
+            number::NEW_PGTABLE => {
+                let current = self.after.cpu_pgd as usize & 3;
+                let (was, is) = (self.before.slots[current], self.after.slots[current]);
+                if was.pgdir == 0 || was.gpgdir == is.gpgdir {
+                    return None;
+                }
+                self.users(mirror, call.clock)
+            }
+            _ => None,
+        }
+    }
+
+    /// Users' entries of the current slot.
+    fn users(&self, mirror: &mut Mirror, clock: u32) -> Option<u32> {
+        let last = self
+            .after
+            .kernel_address
+            .checked_sub(1)?
+            .min(self.switcher - 1);
+        let slot = self.after.slots[self.after.cpu_pgd as usize & 3];
+        mirror.outlived(slot.pgdir >> 12, 0, last, clock)
+    }
+
+    fn each(
+        &self,
+        mirror: &mut Mirror,
+        clock: u32,
+        (first, last): (u32, u32),
+        of: impl Fn(&SlotState) -> bool,
+    ) -> Option<u32> {
+        let slots = self
+            .after
+            .slots
+            .iter()
+            .filter(|slot| slot.pgdir != 0 && of(slot));
+        let outlived = |slot: &SlotState| mirror.outlived(slot.pgdir >> 12, first, last, clock);
+        slots.map(outlived).fold(None, Option::or)
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Two walkers of the oracles' own, which share no code with the port or with the rig's processor: one of shadow
+//! tables, one of the guest's.
+
+use lguest_engine::Machinery;
+
+use crate::sim::SimHost;
+
+/// Bit of an entry: present.
+pub const PRESENT: u64 = 1;
+/// Bit of an entry: it may be written.
+pub const WRITE: u64 = 2;
+/// Bit of an entry: user mode may use it.
+pub const USER: u64 = 4;
+/// Bit of an entry, three levels: not executable.
+pub const NX: u64 = 1 << 63;
+
+/// The frame that an entry names, as far as frames go.
+pub fn frame(entry: u64) -> u32 {
+    (entry >> 12) as u32
+}
+
+/// A shadow's entry for one address.
+#[derive(Clone, Copy, Debug)]
+pub struct Reached {
+    /// Physical address of the lowest-level entry.
+    pub pa: u32,
+    /// Its value.
+    pub value: u64,
+    /// Rights that all levels above it give.
+    pub above: u64,
+}
+
+/// The entry at physical address `pa`.
+pub fn entry(host: &SimHost, pa: u32, pae: bool) -> Option<u64> {
+    let page = host.table(pa >> 12)?;
+    let at = (pa & 0xfff) as usize / 4;
+    let low = u64::from(page.get(at)?.get());
+    if !pae {
+        return Some(low);
+    }
+    Some(u64::from(page.get(at + 1)?.get()) << 32 | low)
+}
+
+/// Looks an address up in the shadow whose top level is at `root`; nothing where a table is missing.
+pub fn shadow(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<Reached> {
+    let mut above = WRITE | USER;
+    let table = if pae {
+        let top = entry(host, root + (vaddr >> 30) * 8, true)?;
+        if top & PRESENT == 0 {
+            return None;
+        }
+        let middle = entry(host, (frame(top) << 12) + (vaddr >> 21 & 0x1ff) * 8, true)?;
+        above &= middle;
+        middle
+    } else {
+        let top = entry(host, root + (vaddr >> 22) * 4, false)?;
+        above &= top;
+        top
+    };
+    if table & PRESENT == 0 {
+        return None;
+    }
+    let pa = if pae {
+        (frame(table) << 12) + (vaddr >> 12 & 0x1ff) * 8
+    } else {
+        (frame(table) << 12) + (vaddr >> 12 & 0x3ff) * 4
+    };
+    let value = entry(host, pa, pae)?;
+    Some(Reached { pa, value, above })
+}
+
+/// What a guest says of one of its pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Told {
+    /// Number of the guest-physical page.
+    pub page: u64,
+    /// Rights, as bits of an entry.
+    pub rights: u64,
+}
+
+/// What a guest's own entry says, if it is present.
+pub fn told(entry: u64, pae: bool) -> Option<Told> {
+    let bits = if pae {
+        0x000f_ffff_ffff_f000
+    } else {
+        0xffff_f000
+    };
+    (entry & PRESENT != 0).then_some(Told {
+        page: (entry & bits) >> 12,
+        rights: entry & (WRITE | USER),
+    })
+}
+
+/// What a guest's tables say, and the pages that they stand on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said {
+    /// The translation, if there is one.
+    pub told: Option<Told>,
+    /// Guest-physical pages of the entries that were read.
+    pub tables: [u32; 3],
+    /// How many these are.
+    pub levels: usize,
+}
+
+/// Looks an address up in the guest's own tables below `gpgdir`, as the launcher sees them now.
+pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
+    let mut said = Said::default();
+    let mut read = |at: u32| -> u64 {
+        let mut bytes = [0; 8];
+        let len = if pae { 8 } else { 4 };
+        said.tables[said.levels] = at >> 12;
+        said.levels += 1;
+        if host.guest_read(at, &mut bytes[..len]) {
+            u64::from_le_bytes(bytes)
+        } else {
+            0
+        }
+    };
+    let below = |entry: u64, index: u32, size: u32| {
+        (entry & PRESENT != 0).then(|| (frame(entry) << 12).wrapping_add(index * size))
+    };
+    let table = if pae {
+        let top = read(gpgdir.wrapping_add((vaddr >> 30) * 8));
+        below(top, vaddr >> 21 & 0x1ff, 8)
+            .map(&mut read)
+            .unwrap_or(0)
+    } else {
+        read(gpgdir.wrapping_add((vaddr >> 22) * 4))
+    };
+    let at = if pae {
+        below(table, vaddr >> 12 & 0x1ff, 8)
+    } else {
+        below(table, vaddr >> 12 & 0x3ff, 4)
+    };
+    let entry = at.map(read).unwrap_or(0);
+    said.told = told(entry, pae);
+    said
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The oracles: each tells of a bug of its own that no other oracle sees, none speaks of a guest at work, and the known
+//! findings come out of them by their own names.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use lguest_engine::{Demand, Machine, Machinery, PageRecord, PagingMode, Runner, Side, State, cpu};
+use lguest_oracle::drive::{Alone, Drive, Given, run};
+use lguest_oracle::findings::{is_told, unexplained};
+use lguest_oracle::generate::{Generator, Profile};
+use lguest_oracle::load::load;
+use lguest_oracle::rig::{Hosts, Port, modes};
+use lguest_oracle::scenario_buf::ScenarioBuf;
+use lguest_oracle::sim::SimHost;
+use lguest_oracle::text::parse;
+use lguest_oracle::verify::watched;
+use lguest_oracle::watch::{Breach, Often, Oracle, Watched};
+use lguest_shadow::{Host, HostBug, NoPae};
+
+/// A bug in a side.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Plant {
+    /// None.
+    Nothing,
+    /// An entry that a fault stores gets these bits besides.
+    Leaf(u32),
+    /// A fault takes a reference too many.
+    Reference,
+    /// The page of the guest's registers is open to its user mode.
+    Registers,
+    /// The processor goes on with the tables of the slot that the first switch drew.
+    FirstRoot,
+}
+
+/// The port with one of them.
+struct Spoiled<'h> {
+    port: Port<'h, NoPae>,
+    plant: Plant,
+}
+
+impl Spoiled<'_> {
+    /// Sets bits in the entry for an address, past everything that is noted.
+    fn spoil(&self, vaddr: u32, bits: u32) -> Option<u32> {
+        let (_, pa, value) = cpu::last(self.host(), self.port.current_root(), false, vaddr)?;
+        let cell = &Machinery::table(self.host(), pa >> 12)?[(pa as usize & 0xfff) / 4];
+        cell.set(value as u32 | bits);
+        Some(value as u32 >> 12)
+    }
+}
+
+impl Side for Spoiled<'_> {
+    type Host = SimHost;
+
+    fn host(&self) -> &SimHost {
+        self.port.host()
+    }
+
+    fn pae(&self) -> bool {
+        false
+    }
+
+    fn reset(&mut self, machine: &Machine, pages: &mut dyn Iterator<Item = PageRecord>) {
+        self.port.reset(machine, pages);
+    }
+
+    fn init_guest_pagetable(&mut self) -> Result<i32, HostBug> {
+        self.port.init_guest_pagetable()
+    }
+
+    fn do_hypercalls(&mut self, args: &[u32; 5]) -> Result<(), HostBug> {
+        self.port.do_hypercalls(args)
+    }
+
+    fn demand_page(&mut self, vaddr: u32, errcode: u32) -> Result<Demand, HostBug> {
+        let demand = self.port.demand_page(vaddr, errcode)?;
+        if demand.fixed && !self.port.state().linear_pages {
+            match self.plant {
+                Plant::Leaf(bits) => {
+                    self.spoil(vaddr, bits);
+                }
+                Plant::Reference => {
+                    let frame = self.spoil(vaddr, 0);
+                    Host::<NoPae>::get_page(self.host(), frame.expect("a fixed fault's entry"));
+                }
+                _ => {}
+            }
+        }
+        Ok(demand)
+    }
+
+    fn map_switcher_in_guest(&mut self) -> Result<(), HostBug> {
+        self.port.map_switcher_in_guest()?;
+        if self.plant == Plant::Registers {
+            let switcher = Host::<NoPae>::switcher_addr(self.host());
+            self.spoil(switcher + 0x1000, 4);
+        }
+        Ok(())
+    }
+
+    fn guest_pa(&mut self, vaddr: u32) -> Result<u32, HostBug> {
+        self.port.guest_pa(vaddr)
+    }
+
+    fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), HostBug> {
+        self.port.try_guest_pa(vaddr)
+    }
+
+    fn free_guest_pagetable(&mut self) -> Result<(), HostBug> {
+        self.port.free_guest_pagetable()
+    }
+
+    fn state(&self) -> State {
+        self.port.state()
+    }
+
+    fn pins(&self) -> u32 {
+        self.port.pins()
+    }
+
+    fn dead(&self) -> i32 {
+        self.port.dead()
+    }
+
+    fn lguest_data(&self) -> u32 {
+        self.port.lguest_data()
+    }
+
+    fn current_root(&self) -> u32 {
+        match self.plant {
+            Plant::FirstRoot if self.port.state().slots[1].pgdir != 0 => {
+                self.port.state().slots[1].pgdir
+            }
+            _ => self.port.current_root(),
+        }
+    }
+}
+
+/// Two tables that map one address to different pages, a page that only the kernel may use, one that the launcher has
+/// read-only.
+const SCENARIO: &str = "machine mode=nopae
+expect agree
+page 35 read-only
+boot_data 0x1000 kernel=0xc0000000
+LGUEST_INIT 0x1000
+map pgd=0x2000 0xc0000000 -> 0x20063 tables=8
+map pgd=0x2000 0x8000 -> 0x21067 tables=16
+map pgd=0x2000 0x9000 -> 0x24063 tables=16
+map pgd=0x2000 0xa000 -> 0x23027 tables=16
+map pgd=0x3000 0x8000 -> 0x22067 tables=18
+NEW_PGTABLE 0x2000 [draw=1]
+access 0x8000 write 0x55 user
+access 0x9000 write 0x1
+access 0xa000 read user
+NEW_PGTABLE 0x3000 [draw=2]
+access 0x8000 write 0x66 user
+NEW_PGTABLE 0x2000
+access 0x8000 read user
+NEW_PGTABLE 0x3000
+access 0x8000 read user
+run 0
+";
+
+fn told(hosts: &Hosts, plant: Plant) -> Vec<Breach> {
+    let scenario = parse(SCENARIO).expect("a scenario");
+    let port = lguest_engine::PortSide::new(&hosts.port, lguest_shadow::Faithful);
+    watched(Alone(Runner::new(Spoiled { port, plant })), &scenario).1
+}
+
+#[test]
+fn each_oracle_has_a_bug_that_it_alone_tells_of() {
+    let hosts = Hosts::new().expect("room for hosts");
+    assert_eq!(told(&hosts, Plant::Nothing), []);
+    for (plant, oracle) in [
+        // To write: the guest may, the read-only page of the launcher may not be.
+        (Plant::Leaf(0x2), Oracle::Justified),
+        (Plant::Reference, Oracle::References),
+        (Plant::Registers, Oracle::Switcher),
+        (Plant::Leaf(0x4), Oracle::Told),
+        (Plant::FirstRoot, Oracle::Memory),
+        (Plant::Leaf(0x100), Oracle::Bits),
+    ] {
+        let breaches = told(&hosts, plant);
+        let by: BTreeSet<Oracle> = breaches.iter().map(|breach| breach.oracle).collect();
+        assert_eq!(by, [oracle].into(), "{plant:?}: {breaches:?}");
+        assert!(
+            unexplained(&breaches).next().is_some(),
+            "{plant:?}: {breaches:?}"
+        );
+    }
+}
+
+fn scenario(name: &str) -> ScenarioBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../corpora")
+        .join(name);
+    load(&path).expect("a scenario of the corpora")
+}
+
+#[test]
+fn the_known_findings_are_told_by_name() {
+    let hosts = Hosts::new().expect("room for hosts");
+    for (name, id) in [
+        ("findings/c1-set-pgd-one-past-the-end.scn", "C1"),
+        ("findings/c2-bad-update-puts-a-page-twice.scn", "C2"),
+        (
+            "findings/c2-bad-update-of-a-kernel-page-in-two-slots.scn",
+            "C2",
+        ),
+        ("findings/c2-bad-update-repeated-by-the-ring.scn", "C2"),
+        (
+            "findings/c3-set-pgd-takes-the-switcher-from-another-table.scn",
+            "C3",
+        ),
+        (
+            "findings/c3-pae-set-pgd-takes-the-switcher-from-another-table.scn",
+            "C3",
+        ),
+        ("findings/c3-slot-without-switcher-is-taken-over.scn", "C3"),
+        ("findings/c18-stack-of-four-billion-pages.scn", "C18"),
+        ("findings/c18-stack-too-large-pinned-later.scn", "C18"),
+        (
+            "findings/c23-update-without-present-leaks-a-page.scn",
+            "C23",
+        ),
+        (
+            "regression/harm-c24-switcher-below-a-read-only-entry.scn",
+            "C24",
+        ),
+        (
+            "regression/harm-c25-accessed-update-maps-a-shared-frame-writable.scn",
+            "C25",
+        ),
+        (
+            "regression/harm-c26-switcher-table-comes-back-without-its-text.scn",
+            "C26",
+        ),
+        (
+            "regression/harm-c26-pae-switcher-table-comes-back-without-its-text.scn",
+            "C26",
+        ),
+        (
+            "regression/quirk-c9-kernel-address-inside-a-table.scn",
+            "C9",
+        ),
+        (
+            "regression/quirk-c17-two-slots-for-the-table-at-zero.scn",
+            "C17",
+        ),
+        (
+            "regression/quirk-c27-second-mapping-keeps-the-old-frame.scn",
+            "C27",
+        ),
+    ] {
+        let scenario = scenario(name);
+        for mode in modes(scenario.machine.mode) {
+            let breaches = match mode {
+                PagingMode::Pae => watched(hosts.port_pae(), &scenario).1,
+                _ => watched(hosts.port_nopae(), &scenario).1,
+            };
+            assert!(is_told(id, &breaches), "{name} {mode:?}: {breaches:?}");
+            let new: Vec<_> = unexplained(&breaches).collect();
+            assert!(new.is_empty(), "{name} {mode:?}: {new:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_told_that_no_finding_explains_and_both_sides_tell_the_same() {
+    let hosts = Hosts::new().expect("room for hosts");
+    let mut some = 0;
+    for profile in [Profile::Boot, Profile::Chaos, Profile::Mixed] {
+        for index in 0..60 {
+            let mut generator = Generator::new(11, profile, index, PagingMode::NoPae);
+            let (machine, pages) = (generator.machine, generator.pages.clone());
+            let mut drive = Watched::new(hosts.port_nopae(), Often::AtTimes);
+            let mut scenario = ScenarioBuf::new(machine);
+            scenario.pages.clone_from(&pages);
+            run(
+                &mut drive,
+                &machine,
+                &pages,
+                &mut generator,
+                |_, step, _| {
+                    scenario.steps.push(*step);
+                },
+            );
+            let port = drive.breaches().to_vec();
+            drop(drive);
+            assert!(
+                unexplained(&port).next().is_none(),
+                "{profile:?} {index}: {port:?}"
+            );
+            some += port.len();
+            let Some(original) = hosts.original_alone(false) else {
+                continue;
+            };
+            let mut drive = Watched::new(original, Often::AtTimes);
+            let steps = &mut Given(scenario.steps.iter());
+            run(&mut drive, &machine, &pages, steps, |_, _, _| {});
+            assert_eq!(drive.breaches(), port, "{profile:?} {index}");
+        }
+    }
+    assert!(some > 20, "{some} breaches are too few to show anything");
+}
