@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod behaviour;
 pub mod campaign;
 pub mod class;
 pub mod cmd;
 pub mod drive;
 pub mod exit;
 pub mod findings;
+pub mod fuzzed;
 pub mod generate;
 pub mod load;
 pub mod mix;
