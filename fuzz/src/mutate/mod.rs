@@ -6,7 +6,7 @@ mod dice;
 mod number;
 mod step;
 
-use lguest_engine::{Machine, Mapping, PageRecord, PagingMode, Reuse, Scenario, Step, Verb};
+use lguest_engine::{Machine, Mapping, PageRecord, Reuse, Scenario, Step, Verb};
 use lguest_oracle::fuzzed::{self, MAX_STEPS};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 
@@ -152,7 +152,7 @@ fn pages(scenario: &mut ScenarioBuf, dice: &mut Dice) {
 
 /// Changes one thing about the machine.
 fn machine(machine: &mut Machine, dice: &mut Dice) {
-    match dice.below(11) {
+    match dice.below(12) {
         0 => machine.pages = dice.pick(&[1, 2, 16, 64, 256, 0x4000, 0x10_0000, 0xffff_fff0]),
         1 => machine.device_pages = dice.pick(&[0, 1, 4, 0x1000]),
         2 => machine.cpus = dice.pick(&[1, 2, 4, 32]),
@@ -172,9 +172,7 @@ fn machine(machine: &mut Machine, dice: &mut Dice) {
         7 => machine.reuse = dice.pick(&[Reuse::Lowest, Reuse::Fifo, Reuse::Seeded]),
         8 => machine.tables = dice.pick(&[1, 2, 3, 4, 5, 8, 12, 16, 64, 2048]),
         9 => machine.first_slot = dice.pick(&[None, Some(0), Some(1), Some(2), Some(3)]),
-        _ => machine.fail_start = dice.below(10) as u8,
-    }
-    if machine.mode == PagingMode::Both && dice.one_in(8) {
-        machine.seed = dice.bits();
+        10 => machine.fail_start = dice.below(10) as u8,
+        _ => machine.seed = dice.bits(),
     }
 }
