@@ -7,14 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::parts::cover::{self, Cover};
 use crate::parts::symbols::{Allowed, Instrumented};
 
 /// The environment variables that decide; each change builds anew.
-pub const VARIABLES: [&str; 5] = [
+pub const VARIABLES: [&str; 6] = [
     "LGUEST_C_VARIANT",
     "LGUEST_C_OPT",
     "LGUEST_C_OUTLINE",
     "LGUEST_C_UBSAN",
+    "LGUEST_C_COVER",
     "LGUEST_C_FLAGS",
 ];
 
@@ -61,6 +63,7 @@ pub struct Options {
     outline: bool,
     ubsan: bool,
     asan: bool,
+    cover: Cover,
     flags: Vec<String>,
 }
 
@@ -90,18 +93,23 @@ impl Options {
         let opt = env::var("LGUEST_C_OPT").unwrap_or_default();
         let opt = opt.trim_start_matches("-O");
         let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
-        let options = Self {
+        let mut options = Self {
             llp64,
             opt: if opt.is_empty() { "2" } else { opt }.to_owned(),
             outline: flag("LGUEST_C_OUTLINE") || env::var_os("CARGO_FEATURE_OUTLINE").is_some(),
             ubsan: flag("LGUEST_C_UBSAN"),
             asan: sanitizers.split(',').any(|one| one == "address"),
+            cover: Cover::Off,
             flags: env::var("LGUEST_C_FLAGS")
                 .unwrap_or_default()
                 .split_whitespace()
                 .map(str::to_owned)
                 .collect(),
         };
+        if !llp64 {
+            let compiler = options.build().try_get_compiler();
+            options.cover = Cover::from_env(compiler.is_ok_and(|c| c.is_like_clang()))?;
+        }
         if options.llp64 && (options.asan || options.ubsan) {
             return Err(
                 "LGUEST_C_VARIANT=llp64 cannot be combined with sanitizers: \
@@ -119,7 +127,13 @@ impl Options {
                 .iter()
                 .any(|start| flag.starts_with(start))
         };
-        self.asan || self.ubsan || self.flags.iter().any(by_hand)
+        let cflags = env::var("CFLAGS").unwrap_or_default();
+        let mut flags = cflags.split_whitespace().map(str::to_owned);
+        self.asan
+            || self.ubsan
+            || self.cover != Cover::Off
+            || self.flags.iter().any(by_hand)
+            || flags.any(|flag| by_hand(&flag))
     }
 
     fn words(&self) -> String {
@@ -128,6 +142,7 @@ impl Options {
             (self.outline, "outlined"),
             (self.asan, "asan"),
             (self.ubsan, "ubsan"),
+            (self.cover != Cover::Off, "coverage"),
         ] {
             words.extend(on.then(|| word.to_owned()));
         }
@@ -137,6 +152,9 @@ impl Options {
 
     fn build(&self) -> cc::Build {
         let mut build = cc::Build::new();
+        if let Some(compiler) = cover::compiler(&CLANGS) {
+            build.compiler(compiler);
+        }
         build
             .opt_level_str(&self.opt)
             .debug(true)
@@ -177,7 +195,7 @@ impl Options {
                 (false, false) => "-fsanitize-undefined-trap-on-error",
             });
         }
-        build.flags(&self.flags);
+        build.flags(self.cover.flags()).flags(&self.flags);
         Ok(build)
     }
 }
@@ -214,6 +232,15 @@ pub fn compile(options: &Options, shim: &Path, original: &Path) -> Result<Compil
             check(object, file, &allowed)?;
         }
         objects.extend(made);
+    }
+    if options.cover.counted() {
+        // Without coverage of its own, or it would count itself for ever.
+        let counter = options
+            .build()
+            .file(shim.join("cover.c"))
+            .try_compile_intermediates();
+        objects.extend(counter.map_err(|e| format!("shim/cover.c does not compile: {e}"))?);
+        println!("cargo::rustc-cfg=counted");
     }
     cc::Build::new()
         .objects(objects)

@@ -16,6 +16,7 @@ mod arena;
 #[rustfmt::skip]
 mod bindings;
 mod callbacks;
+pub mod cover;
 mod crash;
 mod door;
 mod functions;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod behaviour;
 pub mod campaign;
 pub mod catalogue;
 pub mod class;
@@ -10,6 +11,7 @@ pub mod cmd;
 pub mod drive;
 pub mod exit;
 pub mod findings;
+pub mod fuzzed;
 pub mod generate;
 pub mod hardened;
 pub mod harm;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Reads scenarios from files, and finds them in folders.
 
+use crate::fuzzed;
 use crate::scenario_buf::{MAX_BINARY_LEN, ScenarioBuf};
 use crate::text::{self, MAX_TEXT_LEN, TextError};
 use crate::trace::TraceError;
 use flate2::read::MultiGzDecoder;
-use lguest_engine::BinaryError;
+use lguest_engine::{BinaryError, PagingMode};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fmt;
@@ -122,6 +123,14 @@ pub fn load(path: &Path) -> Result<ScenarioBuf, LoadError> {
     } else {
         text::parse(&read_text(path)?).map_err(|e| LoadError::new(path, Why::Text(e)))
     }
+}
+
+/// Reads a file of any bytes as the fuzz targets of this mode do.
+///
+/// # Errors
+/// The file cannot be read, or is too large.
+pub fn load_total(path: &Path, mode: PagingMode) -> Result<ScenarioBuf, LoadError> {
+    Ok(fuzzed::read(&read_bytes(path, MAX_BINARY_LEN)?, mode))
 }
 
 /// Whether a file's name says that it holds the binary form.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{ConvertArgs, FmtArgs, usage};
 use crate::exit::Exit;
-use crate::load::{BINARY_EXTENSION, TEXT_EXTENSION, find, is_binary, load, read_text};
+use crate::load::{BINARY_EXTENSION, TEXT_EXTENSION, find, is_binary, load, load_total, read_text};
 use crate::text;
 use crate::witness::write_whole;
 
@@ -52,11 +52,21 @@ fn fmt_file(file: &Path, check: bool) -> Result<bool, String> {
 
 /// Turns a scenario into its other form.
 pub fn convert(args: &ConvertArgs) -> Exit {
-    let scenario = match load(&args.file) {
+    let scenario = match args.mode {
+        Some(mode) => load_total(&args.file, mode.into()),
+        None => load(&args.file),
+    };
+    let scenario = match scenario {
         Ok(scenario) => scenario,
         Err(error) => return usage(error),
     };
-    let to_text = is_binary(&args.file);
+    // A fuzzer's file has no ending of its own.
+    let named = args.output.as_deref().unwrap_or(&args.file);
+    let to_text = if args.total {
+        args.output.is_none() || !is_binary(named)
+    } else {
+        is_binary(&args.file)
+    };
     let extension = if to_text {
         TEXT_EXTENSION
     } else {

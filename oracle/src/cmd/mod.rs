@@ -271,6 +271,12 @@ struct ConvertArgs {
     /// Where it goes; beside the file, with the other ending, if not given
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Takes the file for a fuzzer's input, whose bytes always mean a scenario, and makes text of it
+    #[arg(long, requires = "mode")]
+    total: bool,
+    /// Paging mode of the fuzz target
+    #[arg(long, value_enum, requires = "total")]
+    mode: Option<ModeArg>,
 }
 
 #[derive(Args)]
