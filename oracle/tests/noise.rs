@@ -51,6 +51,7 @@ fn both_sides_agree_on_noise() {
                 eprintln!("skipped: this program was built without the original");
                 return;
             }
+            Verdict::Breach(breach, mode) => panic!("seed {seed}: {}", breach.text(mode)),
             Verdict::Pass(..) | Verdict::FindingGone(_) | Verdict::Unexplained(_) => {}
         }
     }
