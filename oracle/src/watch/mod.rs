@@ -41,7 +41,7 @@ const KEPT: usize = 16;
 /// How often everything is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Often {
-    /// At the end and after each step whose number is a multiple of 256.
+    /// At the end and after each step whose number is a multiple of 1024.
     AtTimes,
     /// After each step.
     EachStep,
@@ -260,7 +260,7 @@ impl Watch {
             self.running(host, verb);
             self.accessed(host, step, outcome);
         }
-        let now = self.step.is_some_and(|step| step & 0xff == 0xff);
+        let now = self.step.is_some_and(|step| step & 0x3ff == 0x3ff);
         if step.verb == Verb::Destroy {
             self.gone(side, verb);
         } else if now || self.often == Often::EachStep {
@@ -691,8 +691,16 @@ impl Watch {
                 continue;
             };
             let size = if self.switcher.pae { 2 } else { 1 };
-            for (i, word) in words.iter().enumerate().step_by(size) {
-                if word.get() & 1 == 0 {
+            let mut empty = true;
+            let low = |block: &[std::cell::Cell<u32>]| {
+                block.iter().step_by(size).any(|word| word.get() & 1 != 0)
+            };
+            for i in (0..1024).step_by(size) {
+                // Most blocks hold no entry that is present.
+                if i & 15 == 0 {
+                    empty = words.get(i..i + 16).is_none_or(|block| !low(block));
+                }
+                if empty || words[i].get() & 1 == 0 {
                     continue;
                 }
                 present += 1;
