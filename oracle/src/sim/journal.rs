@@ -75,6 +75,17 @@ impl Journal {
         self.writable.set(writable);
     }
 
+    /// Whether a note is made of such a word; most copies are of no interest.
+    #[inline(always)]
+    pub fn wants(kind: u32, a: u64) -> bool {
+        let len = a >> 32 & 0xffff;
+        match kind {
+            6 => len == RING_ENTRY,
+            7 => len == 1,
+            _ => true,
+        }
+    }
+
     /// Takes up a word of the running hash in the form of [`super::Call`].
     #[inline]
     pub fn note(&self, kind: u32, a: u64, b: u64, bytes: &[u8]) {

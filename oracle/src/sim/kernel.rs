@@ -12,7 +12,7 @@ use lguest_engine::{Machinery, Quals};
 use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
 use super::machinery::TableOf;
-use super::{Call, SimHost};
+use super::{Call, Journal, SimHost};
 
 impl SimHost {
     /// Counts a kernel call, and lets happen what is planned just before it.
@@ -37,7 +37,7 @@ impl SimHost {
 
     #[inline(always)]
     fn log(&self, kind: CallKind, a: u64, b: u64, bytes: &[u8]) {
-        if self.shared.trace.get() != 0 {
+        if self.shared.trace.get() != 0 && (self.logging.get() || Journal::wants(kind as u32, a)) {
             self.log_call(kind, a, b, bytes);
         }
     }

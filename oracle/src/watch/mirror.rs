@@ -257,6 +257,18 @@ impl Mirror {
         }
     }
 
+    /// Whether the entry at `pa` is a guest's and was told before `clock`; it passes for told then from now on.
+    pub fn renew(&mut self, pa: u32, clock: u32) -> bool {
+        let old = self
+            .leaf(pa)
+            .is_some_and(|leaf| leaf.clock < clock && leaf.page.is_some());
+        let slot = self.slot(pa);
+        if let Some(table) = self.table(pa).filter(|_| old) {
+            table.leaves[slot].clock = clock;
+        }
+        old
+    }
+
     /// The first entry below `root`, from `first` to `last`, that was told before `clock`; all of them pass for told
     /// from now on.
     pub fn outlived(&mut self, root: u32, first: u32, last: u32, clock: u32) -> Option<u32> {

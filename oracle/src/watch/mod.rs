@@ -41,7 +41,7 @@ const KEPT: usize = 16;
 /// How often everything is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Often {
-    /// At the end and after each step whose number is a multiple of 256.
+    /// At the end and after each step whose number is a multiple of 1024.
     AtTimes,
     /// After each step.
     EachStep,
@@ -84,8 +84,8 @@ pub struct Watch {
     alive: bool,
     /// Pins of this step that no entry was stored for yet.
     open: Vec<Pin>,
-    /// A pin was asked for in this step.
-    pinned: bool,
+    /// A pin that was no update's failed in this step.
+    failed: bool,
     orphans: Vec<(u32, &'static str)>,
     /// Several calls of this step may have stored what no note tells of: which of them did is not known, and such
     /// entries are taken for told and justified by any pin. Their references are counted all the same.
@@ -122,7 +122,7 @@ impl Watch {
             state: State::default(),
             alive: false,
             open: Vec::new(),
-            pinned: false,
+            failed: false,
             orphans: Vec::new(),
             blurred: false,
             puts: Vec::new(),
@@ -196,7 +196,7 @@ impl Watch {
         self.blurred = false;
         self.fresh.clear();
         self.calls.clear();
-        self.pinned = false;
+        self.failed = false;
         self.clock += 1;
     }
 
@@ -242,7 +242,7 @@ impl Watch {
             self.state = side.state();
         }
         self.alive = side.dead() == 0;
-        if self.pinned {
+        if self.failed || !self.open.is_empty() {
             self.blurred = self.calls.len() > 1;
             self.unseen(side, step);
             if self.blurred && !self.open.is_empty() {
@@ -260,7 +260,7 @@ impl Watch {
             self.running(host, verb);
             self.accessed(host, step, outcome);
         }
-        let now = self.step.is_some_and(|step| step & 0xff == 0xff);
+        let now = self.step.is_some_and(|step| step & 0x3ff == 0x3ff);
         if step.verb == Verb::Destroy {
             self.gone(side, verb);
         } else if now || self.often == Often::EachStep {
@@ -312,7 +312,9 @@ impl Watch {
                     writable,
                     pfn,
                 } => {
-                    self.pinned = true;
+                    let update = args.is_some_and(|args| args[0] == number::SET_PTE);
+                    // Where a page cannot be had a fault may store that past `set_pte`.
+                    self.failed |= pfn.is_none() && !update;
                     if let Some(pfn) = pfn {
                         self.mirror.touch(pfn, verb);
                         self.open.push(Pin {
@@ -320,7 +322,7 @@ impl Watch {
                             pfn,
                             writable,
                             clock: self.clock,
-                            update: args.is_some_and(|args| args[0] == number::SET_PTE),
+                            update,
                         });
                     }
                 }
@@ -435,6 +437,9 @@ impl Watch {
         let roots = self.state.slots.map(|slot| slot.pgdir);
         for which in [Which::Changed, Which::All] {
             let (esp, pages) = (self.state.esp1, self.state.stack_pages.min(PIN_LIMIT));
+            // An update alone pins no stack.
+            let alone = step.args[0] == number::SET_PTE && self.calls.len() == 1;
+            let pages = if alone { 0 } else { pages };
             let doing = Doing {
                 verb,
                 call: Some(step.args).filter(|args| args[0] != number::SET_PTE),
@@ -615,7 +620,7 @@ impl Watch {
                 pae: side.pae(),
                 switcher: self.switcher.addr,
             };
-            if let Some((vaddr, what)) = promises.broken(&mut self.mirror, &call) {
+            if let Some((vaddr, what)) = promises.broken(side.host(), &mut self.mirror, &call) {
                 self.tell(Oracle::Told, call.verb, what, vaddr);
             }
         }
@@ -686,8 +691,16 @@ impl Watch {
                 continue;
             };
             let size = if self.switcher.pae { 2 } else { 1 };
-            for (i, word) in words.iter().enumerate().step_by(size) {
-                if word.get() & 1 == 0 {
+            let mut empty = true;
+            let low = |block: &[std::cell::Cell<u32>]| {
+                block.iter().step_by(size).any(|word| word.get() & 1 != 0)
+            };
+            for i in (0..1024).step_by(size) {
+                // Most blocks hold no entry that is present.
+                if i & 15 == 0 {
+                    empty = words.get(i..i + 16).is_none_or(|block| !low(block));
+                }
+                if empty || words[i].get() & 1 == 0 {
                     continue;
                 }
                 present += 1;

@@ -91,14 +91,20 @@ fn below<S: Side<Host = SimHost>>(side: &S, table: u32, levels: u32, tables: &mu
         return;
     };
     let size = if side.pae() { 2 } else { 1 };
-    for word in words
-        .iter()
-        .step_by(size)
-        .filter(|word| word.get() & 1 != 0)
-    {
-        *tables += 1;
-        if levels > 1 {
-            below(side, word.get() & !0xfff, levels - 1, tables);
+    for block in words.chunks_exact(16) {
+        // Most blocks hold no entry that is present.
+        if block.iter().fold(0, |sum, word| sum | word.get()) & 1 == 0 {
+            continue;
+        }
+        for word in block
+            .iter()
+            .step_by(size)
+            .filter(|word| word.get() & 1 != 0)
+        {
+            *tables += 1;
+            if levels > 1 {
+                below(side, word.get() & !0xfff, levels - 1, tables);
+            }
         }
     }
 }

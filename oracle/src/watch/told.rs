@@ -127,8 +127,13 @@ pub struct Promises<'a> {
 
 impl Promises<'_> {
     /// An address whose entry outlived a call that promised to drop it, and what is wrong.
-    pub fn broken(&self, mirror: &mut Mirror, call: &Call) -> Option<(u32, &'static str)> {
-        let vaddr = self.outlived(mirror, call)?;
+    pub fn broken(
+        &self,
+        host: &SimHost,
+        mirror: &mut Mirror,
+        call: &Call,
+    ) -> Option<(u32, &'static str)> {
+        let vaddr = self.outlived(host, mirror, call)?;
         let [number, gpgdir, ..] = call.args;
         let named = |slot: &&SlotState| slot.pgdir != 0 && slot.gpgdir == gpgdir;
         let twins = self.after.slots.iter().filter(named).count() > 1;
@@ -136,17 +141,20 @@ impl Promises<'_> {
         Some((vaddr, if by_name && twins { TWIN } else { OUTLIVED }))
     }
 
-    fn outlived(&self, mirror: &mut Mirror, call: &Call) -> Option<u32> {
+    fn outlived(&self, host: &SimHost, mirror: &mut Mirror, call: &Call) -> Option<u32> {
         let [number, a1, a2, ..] = call.args;
         let top = self.switcher - 1;
         match number {
             number::SET_PTE if a2 < self.switcher => {
-                let page = a2 & !0xfff;
-                if a2 >= self.after.kernel_address {
-                    self.each(mirror, call.clock, (page, page), |_| true)
-                } else {
-                    self.each(mirror, call.clock, (page, page), |slot| slot.gpgdir == a1)
-                }
+                let everywhere = a2 >= self.after.kernel_address;
+                let named =
+                    |slot: &&SlotState| slot.pgdir != 0 && (everywhere || slot.gpgdir == a1);
+                let stays = |slot: &SlotState| {
+                    let at = walk::shadow(host, slot.pgdir, self.pae, a2)?;
+                    mirror.renew(at.pa, call.clock).then_some(a2 & !0xfff)
+                };
+                let slots = self.after.slots.iter().filter(named);
+                slots.map(stays).fold(None, Option::or)
             }
             number::SET_PGD => {
                 let shift = if self.pae { 30 } else { 22 };
