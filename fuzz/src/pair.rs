@@ -12,7 +12,7 @@ use lguest_oracle::drive::{Drive, End, Run, Source, run};
 use lguest_oracle::findings::explains;
 use lguest_oracle::fuzzed;
 use lguest_oracle::report::{Divergence, investigate};
-use lguest_oracle::rig::{Hosts, OriginalAndPort, mode_name, modes};
+use lguest_oracle::rig::{Hosts, OriginalAndPort, Subject, mode_name, modes};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 use lguest_oracle::witness::{Witnesses, repeat};
 use lguest_shadow::{NoPae, Pae};
@@ -182,10 +182,10 @@ fn keep(found: &Divergence, bytes: &[u8], mode: PagingMode) -> String {
             .iter()
             .fold(0, |sum, byte| lguest_oracle::sim::mix(sum, (*byte).into()));
         let origin = format!("fuzz target {}", mode_name(mode));
-        let added = Witnesses::new(&folder)
+        let added = Witnesses::new(&folder, Subject::Both)
             .and_then(|mut all| all.add(number % 100_000_000, found, &origin));
         match added {
-            Ok(path) => path.map_or_else(String::new, |path| repeat(&path)),
+            Ok(path) => path.map_or_else(String::new, |path| repeat(&path, Subject::Both)),
             Err(error) => format!("the witness cannot be written: {error}"),
         }
     };
