@@ -44,14 +44,6 @@ fn names(file: &Path) -> Vec<String> {
     names
 }
 
-fn has_original() -> bool {
-    let there = lguest_c_reference::reference().is_some();
-    if !there {
-        eprintln!("skipped: this program was built without the original");
-    }
-    there
-}
-
 /// One past the end of a table, with much around it that is not needed.
 const HARM: &str = "\
 machine mode=nopae device_pages=7 cpus=2
@@ -66,10 +58,8 @@ run 0
 ";
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn what_agrees_is_left_alone() {
-    if !has_original() {
-        return;
-    }
     let file = file(
         "minimize-agrees",
         "machine mode=both\nexpect agree\nrun 0\n",
@@ -99,10 +89,8 @@ fn bad_input_is_refused() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn harm_is_minimized_beside_the_file_and_told_as_a_replay_would() {
-    if !has_original() {
-        return;
-    }
     for (name, expect, exit) in [("known", "finding C1", 0), ("unknown", "agree", 1)] {
         let scenario = HARM.replace("finding C1", expect);
         let file = file(&format!("minimize-{name}"), &scenario);
@@ -145,10 +133,8 @@ fn harm_is_minimized_beside_the_file_and_told_as_a_replay_would() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn a_time_that_is_up_is_told() {
-    if !has_original() {
-        return;
-    }
     let file = file("minimize-time", HARM);
     let output = run(&["minimize", path(&file), "--seconds", "0"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -162,10 +148,8 @@ fn a_time_that_is_up_is_told() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn a_test_is_emitted_on_stdout_or_to_a_file() {
-    if !has_original() {
-        return;
-    }
     let file = file("minimize-emit", HARM);
     let output = run(&["minimize", path(&file), "--emit", "rust"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

@@ -39,14 +39,6 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn has_original() -> bool {
-    let there = lguest_c_reference::reference().is_some();
-    if !there {
-        eprintln!("skipped: this program was built without the original");
-    }
-    there
-}
-
 /// Without any limit.
 fn whole(scenario: &ScenarioBuf, shows: &mut dyn FnMut(&ScenarioBuf) -> bool) -> Option<Minimized> {
     let mut goal = |candidate: &ScenarioBuf| match shows(candidate) {
@@ -57,10 +49,8 @@ fn whole(scenario: &ScenarioBuf, shows: &mut dyn FnMut(&ScenarioBuf) -> bool) ->
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn every_finding_is_minimized_and_keeps_its_class() {
-    if !has_original() {
-        return;
-    }
     let hosts = Hosts::new().expect("room for two hosts");
     let mut classes = 0;
     for file in find(&corpora("findings")).expect("findings") {
@@ -111,10 +101,8 @@ fn every_finding_is_minimized_and_keeps_its_class() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn a_kind_is_kept_where_a_class_need_not_be() {
-    if !has_original() {
-        return;
-    }
     let hosts = Hosts::new().expect("room for two hosts");
     let file = corpora("findings/c18-stack-too-large-pinned-later.scn");
     let scenario = load(&file).expect("a scenario");
@@ -234,10 +222,8 @@ fn a_spent_budget_is_told_and_leaves_a_valid_scenario() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn other_classes_are_kept_once_each_and_not_followed() {
-    if !has_original() {
-        return;
-    }
     let hosts = Hosts::new().expect("room for two hosts");
     let class = |text: &str| {
         let scenario = parse(text).expect("a scenario");
@@ -277,10 +263,8 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn the_classes_of_a_campaign_come_out_the_same_on_any_number_of_threads() {
-    if !has_original() {
-        return;
-    }
     let hosts = Hosts::new().expect("room for two hosts");
     let flag = AtomicBool::new(false);
     let of = |threads: usize, work: Option<u64>| {
@@ -326,10 +310,8 @@ fn the_classes_of_a_campaign_come_out_the_same_on_any_number_of_threads() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn an_emitted_test_compiles_and_is_emitted_again_to_the_letter() {
-    if !has_original() {
-        return;
-    }
     let hosts = Hosts::new().expect("room for two hosts");
     let file = corpora("findings/c3-set-pgd-takes-the-switcher-from-another-table.scn");
     let scenario = load(&file).expect("a scenario");
@@ -365,10 +347,8 @@ fn an_emitted_test_holds_any_text() {
 }
 
 #[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
 fn a_crash_at_the_end_is_one_of_destroy_whether_that_is_written_down_or_not() {
-    if !has_original() {
-        return;
-    }
     let hosts = Hosts::new().expect("room for two hosts");
     let text = "machine mode=pae
 expect agree
