@@ -94,8 +94,8 @@ struct Parted<'h> {
 
 impl Eye for Parted<'_> {
     fn see(&mut self, scenario: &ScenarioBuf, want: Option<&Class>) -> Option<Sighting> {
-        let (_, _, judged) =
-            hardened::verify(self.hosts, scenario, self.mode, self.fixes, Care::Full)?;
+        let verified = hardened::verify(self.hosts, scenario, self.mode, self.fixes, Care::Full)?;
+        let judged = verified.judged;
         let wanted = judged.found().find(|found| want == Some(&found.class));
         let found = wanted.or(judged.found().next())?;
         Some(Sighting {
@@ -120,7 +120,9 @@ impl<D: Watchable> Eye for Told<D> {
         let known = |i: &usize| findings::explains_breach(breaches, *i).is_some();
         let all = || 0..breaches.len();
         let wanted = all().find(|i| want == Some(&class(i)));
-        let i = wanted.or_else(|| all().find(|i| !known(i))).or(all().next())?;
+        let i = wanted
+            .or_else(|| all().find(|i| !known(i)))
+            .or(all().next())?;
         Some(Sighting {
             class: class(&i),
             // What is told at the end, after the last step, needs them all.
@@ -233,7 +235,9 @@ impl<'e> Same<'e> {
 
     /// What a scenario shows.
     pub fn class_of(&mut self, scenario: &ScenarioBuf) -> Option<Class> {
-        self.eye.see(scenario, Some(&self.class)).map(|seen| seen.class)
+        self.eye
+            .see(scenario, Some(&self.class))
+            .map(|seen| seen.class)
     }
 }
 
