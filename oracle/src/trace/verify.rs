@@ -138,7 +138,9 @@ fn go(
         }
         let acted = lanes.acted();
         match hand.settle(lanes, &mut done.letters, acted) {
-            Ok(mended) => done.departures.extend(mended.map(|at| (at, acted))),
+            Ok(mended) => done
+                .departures
+                .extend(mended.first().map(|at| (*at, acted))),
             Err(mismatch) => return Ok(Err(Failure::Mismatch(mismatch))),
         }
         if last && lanes.over() {
