@@ -102,6 +102,7 @@ pub struct Chain {
 }
 
 /// Reads the entries for `vaddr` below the top level at physical address `root`.
+#[inline]
 pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain {
     let mut found = Chain::default();
     let levels: &[(u32, u32)] = if pae {
@@ -161,6 +162,24 @@ pub fn last<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Option<
 /// `fetch` is for an instruction instead of data; `request` is no write then.
 #[inline]
 pub fn walk<H: Machinery>(
+    host: &H,
+    root: u32,
+    pae: bool,
+    vaddr: u32,
+    request: Request,
+    fetch: bool,
+    processor: Processor,
+) -> Result<u64, u32> {
+    // Two walks, each with its levels known.
+    if pae {
+        walk_in(host, root, true, vaddr, request, fetch, processor)
+    } else {
+        walk_in(host, root, false, vaddr, request, fetch, processor)
+    }
+}
+
+#[inline(always)]
+fn walk_in<H: Machinery>(
     host: &H,
     root: u32,
     pae: bool,
