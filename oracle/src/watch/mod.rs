@@ -590,7 +590,9 @@ impl Watch {
         let host = side.host();
         let mut again = again;
         while let Some(wrong) = references::touched(host, &self.mirror, &self.orphans) {
-            if std::mem::take(&mut again) && !self.open.is_empty() {
+            // Of several calls, one may have stored an entry past `set_pte` whose pin was taken for another's.
+            let unseen = self.blurred || !self.open.is_empty();
+            if std::mem::take(&mut again) && unseen {
                 self.look_everywhere(host, wrong.verb);
                 continue;
             }
