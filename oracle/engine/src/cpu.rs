@@ -117,7 +117,10 @@ pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain 
         let Some(value) = entry(host, pa, pae) else {
             return found;
         };
-        found.entries[level] = (pa, value);
+        // Not by index: a kernel's object must have no site that panics.
+        if let Some(place) = found.entries.get_mut(level) {
+            *place = (pa, value);
+        }
         found.len = level + 1;
         if level + 1 == levels.len() {
             found.complete = true;
@@ -197,8 +200,9 @@ fn walk_in<H: Machinery>(
     let fault = |protection| Err(request.fault(protection) | told);
     let rights_from = usize::from(pae);
     let reserved = if pae { processor.reserved() } else { 0 };
-    let (mut rights, mut any) = (u64::MAX, 0);
-    for (level, &(_, value)) in found.entries[..found.len].iter().enumerate() {
+    let (mut rights, mut any, mut leaf) = (u64::MAX, 0, 0);
+    for (level, &(_, value)) in found.entries.iter().take(found.len).enumerate() {
+        leaf = value;
         if value & P == 0 {
             return fault(false);
         }
@@ -220,17 +224,13 @@ fn walk_in<H: Machinery>(
     if fetch && any & NX != 0 {
         return fault(true);
     }
-    for (level, &(pa, value)) in found.entries[..found.len]
-        .iter()
-        .enumerate()
-        .skip(rights_from)
-    {
+    let walked = found.entries.iter().take(found.len).enumerate();
+    for (level, &(pa, value)) in walked.skip(rights_from) {
         let last = level + 1 == found.len;
         let want = if last && request.write { A | D } else { A };
         if value & want != want {
             set_bits(host, pa, want);
         }
     }
-    let (_, leaf) = found.entries[found.len - 1];
     Ok((leaf & ADDRESS) >> 12)
 }
