@@ -2,7 +2,8 @@
 //! Writes what the bare-metal image runs: all corpora, each with its recording, and boots and generated scenarios, with
 //! sums of what the original made of them.
 //!
-//! Arguments: the file to write; scenarios to generate in each mode; their seed; `without-boots` leaves the boots out.
+//! Arguments: the file to write; `all`, or `scenarios` for all but boots, or `generated` for none of the corpora; how many
+//! to generate in each mode; their seed.
 
 #[path = "../../rust-impl/bare/src/follow.rs"]
 #[allow(dead_code, reason = "the image looks on more closely")]
@@ -180,14 +181,24 @@ fn generated(hosts: &Hosts, pack: &mut Pack, seed: u64, count: u64) -> io::Resul
     Ok(())
 }
 
-fn write(path: &Path, count: u64, seed: u64, boots: bool) -> io::Result<()> {
+/// What goes into a pack beside generated scenarios.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    All,
+    Scenarios,
+    Generated,
+}
+
+fn write(path: &Path, what: What, count: u64, seed: u64) -> io::Result<()> {
     let hosts = Hosts::new()?;
     let mut pack = Pack {
         file: BufWriter::new(File::create(path)?),
         count: 0,
     };
     pack.file.write_all(&[0; pack::HEADER_LEN])?;
-    corpora(&hosts, &mut pack, boots)?;
+    if what != What::Generated {
+        corpora(&hosts, &mut pack, what == What::All)?;
+    }
     generated(&hosts, &mut pack, seed, count)?;
     pack.file.seek(SeekFrom::Start(0))?;
     pack.file.write_all(&pack::MAGIC)?;
@@ -199,15 +210,16 @@ fn write(path: &Path, count: u64, seed: u64, boots: bool) -> io::Result<()> {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [path, count, seed, rest @ ..] = &arguments[..] else {
-        eprintln!("pack: expected a file, a number of scenarios and a seed");
+    let [path, what, count, seed] = &arguments[..] else {
+        eprintln!("pack: expected a file, what to pack, a number of scenarios and a seed");
         return ExitCode::from(2);
     };
-    let boots = match rest {
-        [] => true,
-        [word] if word == "without-boots" => false,
+    let what = match &what[..] {
+        "all" => What::All,
+        "scenarios" => What::Scenarios,
+        "generated" => What::Generated,
         _ => {
-            eprintln!("pack: {}: expected without-boots or nothing", rest[0]);
+            eprintln!("pack: {what}: expected all, scenarios or generated");
             return ExitCode::from(2);
         }
     };
@@ -219,7 +231,7 @@ fn main() -> ExitCode {
         eprintln!("pack: this program was built without the original");
         return ExitCode::from(3);
     }
-    match write(Path::new(path), count, seed, boots) {
+    match write(Path::new(path), what, count, seed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pack: {path}: {error}");
