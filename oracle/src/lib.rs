@@ -8,6 +8,7 @@ pub mod campaign;
 pub mod catalogue;
 pub mod class;
 pub mod cmd;
+pub mod corpus;
 pub mod drive;
 pub mod exit;
 pub mod findings;
