@@ -36,6 +36,7 @@ use rng::Rng;
 use view::View;
 
 pub use profile::{Profile, UnknownProfile};
+pub use real::{at_work, stretch};
 
 /// Acts without a step, in a row, after which the guest just waits.
 const PATIENCE: u32 = 32;

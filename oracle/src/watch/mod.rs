@@ -486,6 +486,15 @@ impl Watch {
         if which == Which::Changed && known == is {
             return;
         }
+        if known.is_none() && is.is_none() {
+            // An absent entry, perhaps stored once more as it was.
+            let of = |pin: &Pin| pin.pfn == frame(value) && doing.made(pin);
+            if let Some(i) = self.open.iter().position(of) {
+                let pin = self.open.remove(i);
+                self.orphans.push((pin.pfn, doing.verb));
+            }
+            return;
+        }
         let found = |open: &[Pin], of: &dyn Fn(&Pin) -> bool| {
             let (pfn, _) = is?;
             let matches = |pin: &&Pin| pin.pfn == pfn && of(pin);
