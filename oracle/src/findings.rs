@@ -102,6 +102,7 @@ const TOLD: &[Told] = &[
     cause("C23", Oracle::References, &["SET_PTE"], references::ORPHAN),
     cause("C24", Oracle::Switcher, RUNNING, switcher::READ_ONLY),
     cause("C25", Oracle::Justified, &["SET_PTE"], justified::WRITABLE),
+    cause("C25", Oracle::Justified, &["SET_PTE"], justified::UNASKED),
     cause("C26", Oracle::Switcher, RUNNING, switcher::NO_TEXT),
     cause("C27", Oracle::Memory, &["access"], memory::STALE),
 ];

@@ -11,6 +11,7 @@ use lguest_engine::draw::draw;
 use lguest_engine::{Machinery, Quals};
 use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
+use super::journal::STORED_AGAIN;
 use super::machinery::TableOf;
 use super::{Call, Journal, SimHost};
 
@@ -207,6 +208,15 @@ impl SimHost {
             self.mix(value.wide());
             self.log(kind, slot.pa().into(), value.wide(), &[]);
             slot.set(value);
+        } else if self.shared.trace.get() != 0 && kind == CallKind::SetPte && value.wide() != 0 {
+            self.stored_again(slot.pa(), value.wide());
+        }
+    }
+
+    #[inline(never)]
+    fn stored_again(&self, pa: u32, value: u64) {
+        if self.journal.is_on() {
+            self.journal.note(STORED_AGAIN, pa.into(), value, &[]);
         }
     }
 }
@@ -392,7 +402,7 @@ impl Callbacks for SimHost {
         if self.journal.is_on() {
             self.journal.note(kind, a, b, &[]);
         }
-        if self.logging.get() {
+        if self.logging.get() && kind != STORED_AGAIN {
             self.log_slowly(kind, a, b, &[]);
         }
     }
