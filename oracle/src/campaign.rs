@@ -17,8 +17,8 @@ use crate::class::{Class, Kind};
 use crate::drive::{Drive, End, Run, run};
 use crate::findings::{explains, unexplained};
 use crate::generate::{Generator, Profile};
-use crate::hardened::{Judged, judge};
-use crate::harm::Crashed;
+use crate::hardened::{Did, Judged, judge};
+use crate::harm::{Crashed, of_breach};
 use crate::minimize::classes;
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, mode_name, modes};
@@ -306,14 +306,14 @@ impl Bench {
         tallies: &mut [Tally; 2],
         policy: Q,
     ) {
-        let (Some(mut nopae), Some(mut pae)) = (
+        let (Some(nopae), Some(pae)) = (
             hosts.parting::<NoPae, _>(policy, Care::Cheap),
             hosts.parting::<Pae, _>(policy, Care::Cheap),
         ) else {
             shared.fail("this program was built without the original".into());
             return;
         };
-        self.scenarios(shared, interrupted, hosts, tallies, &mut nopae, &mut pae);
+        self.work(shared, interrupted, hosts, tallies, nopae, pae);
     }
 
     fn one<D: Drive>(
@@ -371,9 +371,21 @@ impl Bench {
     ) -> Judged {
         let fixes = Mixed::ALL.without(without);
         // A port that parts does not differ: it goes on alone.
-        let end = run.end.as_ref().unwrap_or(&End::Lived);
-        let judged = judge(hosts, || self.scenario(), mode, fixes, end, crashed, parted);
-        for found in &judged.found {
+        let did = Did {
+            end: run.end.unwrap_or(End::Lived),
+            crashed,
+            breaches: &self.breaches,
+            parted,
+        };
+        let judged = judge(
+            hosts,
+            &|| self.scenario(),
+            mode,
+            fixes,
+            &did,
+            Care::Cheap,
+        );
+        for found in judged.found() {
             self.witness(shared, index, found);
         }
         if judged.unsteady {
@@ -416,7 +428,7 @@ impl Bench {
             }
             Ok(_) => {
                 for breach in unexplained(&self.breaches) {
-                    self.witness(shared, index, &of_breach(mode, breach, scenario()));
+                    self.witness(shared, index, &of_breach(mode, breach, None, scenario()));
                 }
                 return;
             }
@@ -451,20 +463,6 @@ impl Bench {
         if options.stop_at_first {
             shared.stop.store(true, Ordering::Relaxed);
         }
-    }
-}
-
-/// A breach as something to keep: the scenario up to the step at which it was told.
-fn of_breach(mode: PagingMode, breach: &Breach, mut scenario: ScenarioBuf) -> Divergence {
-    scenario.machine.mode = mode;
-    scenario
-        .steps
-        .truncate(breach.step.map_or(0, |step| step + 1));
-    Divergence {
-        class: breach.class(mode),
-        step: breach.step,
-        scenario,
-        text: breach.text(mode),
     }
 }
 

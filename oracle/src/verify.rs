@@ -153,11 +153,15 @@ pub fn verify_hardened(
     without: u32,
 ) -> Verdict {
     let fixes = Mixed::ALL.without(without);
-    match hardened::verify(hosts, scenario, mode, fixes, care_for(scenario)) {
-        None => Verdict::NoOriginal,
-        Some(Ok(verified)) => Verdict::Pass(verified.counts, verified.end),
-        Some(Err(hardened::Fault::Found(found))) => Verdict::Differ(found),
-        Some(Err(hardened::Fault::Unsteady)) => Verdict::Unsteady,
+    let care = care_for(scenario);
+    let Some((counts, end, judged)) = hardened::verify(hosts, scenario, mode, fixes, care) else {
+        return Verdict::NoOriginal;
+    };
+    let first = judged.breaches.into_iter().next().map(Box::new);
+    match first.or(judged.difference) {
+        _ if judged.unsteady => Verdict::Unsteady,
+        Some(found) => Verdict::Differ(found),
+        None => Verdict::Pass(counts, end),
     }
 }
 
