@@ -377,14 +377,7 @@ impl Bench {
             breaches: &self.breaches,
             parted,
         };
-        let judged = judge(
-            hosts,
-            &|| self.scenario(),
-            mode,
-            fixes,
-            &did,
-            Care::Cheap,
-        );
+        let judged = judge(hosts, &|| self.scenario(), mode, fixes, &did, Care::Cheap);
         for found in judged.found() {
             self.witness(shared, index, found);
         }

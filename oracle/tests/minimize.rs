@@ -299,7 +299,13 @@ fn the_classes_of_a_campaign_come_out_the_same_on_any_number_of_threads() {
             );
             let scenario = load(&minimal.file).expect("a scenario");
             assert_eq!(scenario.steps.len(), minimal.steps);
-            let found = divergence(&hosts, Subject::Both, &scenario, scenario.machine.mode, None);
+            let found = divergence(
+                &hosts,
+                Subject::Both,
+                &scenario,
+                scenario.machine.mode,
+                None,
+            );
             assert_eq!(found.expect("harm").class, *class);
         }
         assert!(*announced.lock().expect("a number") >= witnesses.classes.len());
@@ -378,7 +384,7 @@ SET_PTE 0x0 0x11920000 0x44020
             &|_| {},
         );
         let small = small.expect("harm");
-        let class = "pae hostbug destroy: put_not_held on all sides";
+        let class = "pae hostbug destroy: put_not_held";
         assert_eq!(small.class.to_string(), class);
         assert_eq!(
             small.done.scenario.steps.len(),

@@ -53,7 +53,12 @@ pub fn small(
 ) -> Option<Small> {
     let mut scenario = scenario.clone();
     scenario.machine.mode = mode;
-    let mut goal = Same::new(eye(hosts, subject, mode, &scenario, want)?, keep, &scenario, want)?;
+    let mut goal = Same::new(
+        eye(hosts, subject, mode, &scenario, want)?,
+        keep,
+        &scenario,
+        want,
+    )?;
     let done = minimize(&scenario, &mut goal, budget, progress)?;
     // Of a kind that is kept, another class may be what is left.
     let class = goal.class_of(&done.scenario)?;

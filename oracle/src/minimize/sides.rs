@@ -120,7 +120,9 @@ impl<D: Watchable> Eye for Told<D> {
         let known = |i: &usize| findings::explains_breach(breaches, *i).is_some();
         let all = || 0..breaches.len();
         let wanted = all().find(|i| want == Some(&class(i)));
-        let i = wanted.or_else(|| all().find(|i| !known(i))).or(all().next())?;
+        let i = wanted
+            .or_else(|| all().find(|i| !known(i)))
+            .or(all().next())?;
         Some(Sighting {
             class: class(&i),
             // What is told at the end, after the last step, needs them all.
@@ -207,6 +209,8 @@ pub struct Same<'e> {
     keep: Keep,
     /// The class that the first scenario showed.
     pub class: Class,
+    /// A finding explains it: what none explains is not taken for what one does, though it looks alike.
+    known: bool,
 }
 
 impl<'e> Same<'e> {
@@ -217,8 +221,13 @@ impl<'e> Same<'e> {
         first: &ScenarioBuf,
         want: Option<&Class>,
     ) -> Option<Self> {
-        let class = eye.see(first, want)?.class;
-        Some(Same { eye, keep, class })
+        let seen = eye.see(first, want)?;
+        Some(Same {
+            eye,
+            keep,
+            class: seen.class,
+            known: seen.known,
+        })
     }
 
     /// The same for two sides that were put together elsewhere.
@@ -233,7 +242,9 @@ impl<'e> Same<'e> {
 
     /// What a scenario shows.
     pub fn class_of(&mut self, scenario: &ScenarioBuf) -> Option<Class> {
-        self.eye.see(scenario, Some(&self.class)).map(|seen| seen.class)
+        self.eye
+            .see(scenario, Some(&self.class))
+            .map(|seen| seen.class)
     }
 }
 
@@ -243,7 +254,7 @@ impl Goal for Same<'_> {
             return Look::Nothing;
         };
         let same = match self.keep {
-            Keep::Class => seen.class == self.class,
+            Keep::Class => seen.class == self.class && seen.known == self.known,
             Keep::Breach => seen.class.kind == self.class.kind,
         };
         match (same, seen.known) {

@@ -202,6 +202,16 @@ impl SimHost {
         ok
     }
 
+    /// An entry that names this frame was stored: if it is absent, the reference that was just taken for it is lost
+    /// (finding C23). Of what the C stores this is known if it is traced.
+    #[inline(always)]
+    fn entry_stored(&self, pfn: u32, present: bool) {
+        let pinned = self.pinned.replace(NO_PFN);
+        if pinned != NO_PFN && pinned == pfn && !present {
+            self.orphaned.set(self.orphaned.get() + 1);
+        }
+    }
+
     fn recorded_store<M: Mode>(&self, kind: CallKind, slot: &Slot<'_, M>, value: M::Entry) {
         if slot.get() != value {
             self.mix(kind.word(slot.pa().into()));
@@ -338,10 +348,7 @@ where
     #[cfg_attr(feature = "outline", inline(never))]
     #[cfg_attr(not(feature = "outline"), inline)]
     fn set_pte(&self, slot: &Slot<'_, M>, value: M::Entry) {
-        let pinned = self.pinned.replace(NO_PFN);
-        if pinned != NO_PFN && pinned == value.pte_pfn() && !value.has(PRESENT) {
-            self.orphaned.set(self.orphaned.get() + 1);
-        }
+        self.entry_stored(value.pte_pfn(), value.has(PRESENT));
         self.recorded_store(CallKind::SetPte, slot, value);
     }
 
@@ -399,6 +406,9 @@ impl Callbacks for SimHost {
     }
 
     fn traced(&self, kind: u32, a: u64, b: u64) {
+        if kind == CallKind::SetPte as u32 || kind == STORED_AGAIN {
+            self.entry_stored((b >> 12) as u32, b & 1 != 0);
+        }
         if self.journal.is_on() {
             self.journal.note(kind, a, b, &[]);
         }

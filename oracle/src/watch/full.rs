@@ -12,8 +12,9 @@ use super::walk::frame;
 use super::{justified, references, walk};
 use crate::sim::SimHost;
 
-/// Words that are looked at together: most such blocks hold no entry.
-const BLOCK: usize = 16;
+/// Words that are looked at together, for most of them are zero: no more entries than [`super::mirror::Mirror`] has in
+/// one word.
+const MANY: usize = 64;
 
 impl Watch {
     /// Looks at everything: each entry against its record, every count, every table.
@@ -45,19 +46,18 @@ impl Watch {
         verb: &'static str,
     ) {
         let size = if self.switcher.pae { 2 } else { 1 };
-        let per_block = BLOCK / size;
-        let blocks = words.as_chunks::<BLOCK>().0;
-        for (i, block) in blocks.iter().enumerate() {
-            let any = block.iter().fold(0, |sum, word| sum | word.get());
-            let first = i * per_block;
-            let Some(present) = self.mirror.present(table) else {
-                return;
-            };
-            let known = present[first / 64] >> (first % 64) & ((1 << per_block) - 1);
-            if any & 1 == 0 && known == 0 {
+        let Some(present) = self.mirror.present(table).copied() else {
+            return;
+        };
+        let any = |block: &[Cell<u32>]| block.iter().fold(0, |sum, word| sum | word.get()) & 1 != 0;
+        for (i, many) in words.as_chunks::<MANY>().0.iter().enumerate() {
+            let first = i * MANY / size;
+            let known = present[first / 64] >> (first % 64) & (u64::MAX >> (64 - MANY / size));
+            if !any(many) && known == 0 {
                 continue;
             }
-            for (k, word) in block.iter().step_by(size).enumerate() {
+            let entries = many.iter().step_by(size).enumerate();
+            for (k, word) in entries {
                 let (is, was) = (word.get() & 1 != 0, known >> k & 1 != 0);
                 if is || was {
                     let pa = table + (4 * size * (first + k)) as u32;

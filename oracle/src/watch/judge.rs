@@ -4,6 +4,7 @@
 
 use lguest_engine::scenario::step::ACCESS_WRITE;
 use lguest_engine::{Event, Machinery, Outcome, Step};
+use lguest_shadow::lguest_data;
 
 use super::breach::Oracle;
 use super::course::Chosen;
@@ -66,8 +67,9 @@ impl Watch {
         if data == 0 || self.course.calls().is_empty() {
             return false;
         }
-        let first = data.wrapping_sub(self.machine.mem_base) >> 12;
-        stand_on(host, said, first) || stand_on(host, said, first.wrapping_add(1))
+        let first = data.wrapping_sub(self.machine.mem_base);
+        let last = first.wrapping_add(lguest_data::SIZE - 1);
+        stand_on(host, said, first >> 12) || stand_on(host, said, last >> 12)
     }
 
     /// References, of the frames that were touched.

@@ -174,7 +174,10 @@ impl Chaos {
         let flags = P | ctx.rng.bits() & (RW | US | A | D);
         let at = if ctx.paging.pae {
             let middle = self.fresh(ctx);
-            ctx.write_entry(ctx.paging.top_at(gpgdir, vaddr), u64::from(middle) << 12 | P);
+            ctx.write_entry(
+                ctx.paging.top_at(gpgdir, vaddr),
+                u64::from(middle) << 12 | P,
+            );
             ctx.paging.middle_at(middle, vaddr)
         } else {
             ctx.paging.top_at(gpgdir, vaddr)
