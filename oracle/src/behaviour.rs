@@ -5,6 +5,8 @@
 //! both, and a corpus is merged by them. A state is verb × outcome × (slots in use, whether the table that the step is
 //! about is shadowed, linear, dead, Switcher mapped, host CPU moved, P, RW and D of the shadow entry before the step).
 
+use std::fmt;
+
 use lguest_engine::cpu::{self, D, P, RW};
 use lguest_engine::scenario::HYPERCALLS;
 use lguest_engine::{Machinery, Outcome, Runner, Side, Step, Verb};
@@ -26,6 +28,77 @@ impl Behaviour {
     pub fn place(self, places: usize) -> usize {
         let spread = u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         spread as usize % places.max(1)
+    }
+}
+
+/// Words for outcomes, by [`Before::then`]'s numbers; behind them are crashes.
+const OUTCOMES: [&str; 17] = [
+    "unknown",
+    "skipped",
+    "done",
+    "0",
+    "a value",
+    "fixed",
+    "not fixed",
+    "not fixed, I/O",
+    "mapped",
+    "not mapped",
+    "a word",
+    "reflected",
+    "I/O memory",
+    "beyond",
+    "foreign",
+    "stuck",
+    "killed",
+];
+
+impl fmt::Display for Behaviour {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        let mut digit = |base: u32| {
+            let digit = rest % base;
+            rest /= base;
+            digit
+        };
+        let outcome = digit(32) as usize;
+        let rights = digit(8);
+        let [moved, switcher, dead, linear] = [(); 4].map(|()| digit(2) == 1);
+        let (known, used, verb) = (digit(4), digit(5), digit(48));
+        let verb = match verb.checked_sub(18) {
+            Some(call) => HYPERCALLS
+                .get(call as usize)
+                .map_or("hypercall", |(_, name)| name),
+            None => Verb::ALL
+                .iter()
+                .find(|known| **known as u32 == verb)
+                .map_or("step", |verb| verb.name()),
+        };
+        let outcome = OUTCOMES.get(outcome).copied().unwrap_or("a crash");
+        let table = [
+            "another table",
+            "a known table",
+            "the current table",
+            "no table named",
+        ];
+        write!(
+            to,
+            "{verb}: {outcome}; {used} slots, {}",
+            table[known as usize]
+        )?;
+        for (is, word) in [
+            (linear, "linear"),
+            (dead, "dead"),
+            (!switcher, "no Switcher"),
+            (moved, "CPU moved"),
+            (rights & 1 != 0, "P"),
+            (rights & 2 != 0, "RW"),
+            (rights & 4 != 0, "D"),
+        ] {
+            if is {
+                write!(to, ", {word}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 use lguest_engine::{Care, PagingMode, Step};
 use lguest_shadow::{Hardened, Mixed, NoPae, Pae, Policy};
 
-use crate::class::{Class, Kind};
+use crate::class::Class;
 use crate::drive::{Drive, End, Run, run};
-use crate::findings::{explains, unexplained};
 use crate::generate::{Generator, Profile};
 use crate::hardened::{Did, Judged, judge};
-use crate::harm::{Crashed, of_breach};
+use crate::harm::Crashed;
 use crate::minimize::classes;
-use crate::report::{Divergence, investigate};
-use crate::rig::{Hosts, Subject, mode_name, modes};
+use crate::report::Divergence;
+use crate::rig::{Hosts, Subject, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::tally::Tally;
 use crate::watch::{Breach, Often, Watchable, Watched};
 use crate::witness::{ClassRecord, Witnesses, repeat};
+use crate::wrong::wrongs;
 
 /// What a campaign is to do.
 #[derive(Clone, Debug)]
@@ -390,43 +390,12 @@ impl Bench {
     /// Writes down a difference or a breach, before anything else is done.
     fn keep(&self, shared: &Shared<'_>, hosts: &Hosts, index: u64, mode: PagingMode, run: &Run) {
         let scenario = || self.scenario();
-        let found = match &run.end {
-            Err((step, difference)) => match investigate(hosts, &scenario(), mode) {
-                Some(found) => found,
-                None => {
-                    let what = format!(
-                        "scenario {index}, step {step:?}: {difference:?}, not seen again when run slowly"
-                    );
-                    let class = Class {
-                        mode: mode_name(mode),
-                        kind: Kind::Diff,
-                        verb: "scenario",
-                        observable: "seen once".into(),
-                    };
-                    shared.fail(what.clone());
-                    Divergence {
-                        class,
-                        step: *step,
-                        scenario: scenario(),
-                        text: what,
-                    }
-                }
-            },
-            // What is left was told before, at the step that it comes of; a crash was told too.
-            Ok(end @ End::Breach(..)) if explains(end).is_none() && self.breaches.is_empty() => {
-                match breach(mode, end, scenario()) {
-                    Some(found) => found,
-                    None => return,
-                }
+        for found in wrongs(hosts, scenario, mode, run, &self.breaches) {
+            if found.seen_once() {
+                shared.fail(format!("scenario {index}: {}", found.text));
             }
-            Ok(_) => {
-                for breach in unexplained(&self.breaches) {
-                    self.witness(shared, index, &of_breach(mode, breach, None, scenario()));
-                }
-                return;
-            }
-        };
-        self.witness(shared, index, &found);
+            self.witness(shared, index, &found);
+        }
     }
 
     /// Writes down one thing that was found.
@@ -457,16 +426,4 @@ impl Bench {
             shared.stop.store(true, Ordering::Relaxed);
         }
     }
-}
-
-fn breach(mode: PagingMode, end: &End, mut scenario: ScenarioBuf) -> Option<Divergence> {
-    let class = Class::of_harm(mode_name(mode), end, scenario.steps.last())?;
-    scenario.machine.mode = mode;
-    let text = format!("class {} {class}\nafter destruction: {end}\n", class.id());
-    Some(Divergence {
-        step: None,
-        class,
-        scenario,
-        text,
-    })
 }

@@ -2,7 +2,7 @@
 //! The findings: faults of the original that are known, and how each shows.
 
 use lguest_engine::Left;
-use lguest_shadow::BugKind;
+use lguest_shadow::{BugKind, Fix};
 
 use crate::class::{Class, Kind};
 use crate::drive::End;
@@ -143,6 +143,15 @@ pub fn unmended(breaches: &[Breach]) -> impl Iterator<Item = (&Breach, Option<&'
     (0..breaches.len())
         .map(explained)
         .filter(|(_, id)| id.is_none_or(|id| !KEPT.contains(&id)))
+}
+
+/// The fix that mends a finding; none if it is kept.
+pub fn mended_by(id: &str) -> Option<Fix> {
+    match id {
+        // Another end of what C3 begins.
+        "C26" => Some(Fix::C3),
+        _ => Fix::ALL.into_iter().find(|fix| fix.id() == id),
+    }
 }
 
 /// The finding that a class looks like, if one does.

@@ -12,6 +12,7 @@ use lguest_engine::{
 };
 use lguest_shadow::{Fix, HostBug, Mixed, Mode, NoPae, Pae, Policy};
 
+use crate::class::Class;
 use crate::drive::{Both, Counts, Drive, End, Given, run};
 use crate::findings;
 use crate::harm::{self, Crashed};
@@ -248,6 +249,18 @@ pub fn judge(
     judged
 }
 
+/// What came of a scenario on the port with fixes.
+pub struct Verified {
+    /// What it did.
+    pub counts: Counts,
+    /// How it ended there.
+    pub end: End,
+    /// The class of the harm in that, if there is any.
+    pub harm: Option<Class>,
+    /// The verdict.
+    pub judged: Judged,
+}
+
 /// Runs a scenario on the port with these fixes under the oracles and beside the original, compared with this care;
 /// nothing if there is no original.
 pub fn verify(
@@ -256,7 +269,7 @@ pub fn verify(
     mode: PagingMode,
     fixes: Mixed,
     care: Care,
-) -> Option<(Counts, End, Judged)> {
+) -> Option<Verified> {
     match mode {
         PagingMode::Pae => {
             let parting = hosts.parting::<Pae, _>(fixes, care)?;
@@ -276,7 +289,7 @@ fn verify_on<D: Watchable>(
     mode: PagingMode,
     fixes: Mixed,
     care: Care,
-) -> (Counts, End, Judged) {
+) -> Verified {
     let often = match care {
         Care::Full => Often::EachStep,
         _ => Often::AtTimes,
@@ -302,7 +315,12 @@ fn verify_on<D: Watchable>(
         parted,
     };
     let judged = judge(hosts, &|| scenario.clone(), mode, fixes, &did, care);
-    (done.counts, end, judged)
+    Verified {
+        counts: done.counts,
+        end,
+        harm: harm::class_of(mode, &end, crashed),
+        judged,
+    }
 }
 
 /// The fixes with these ids in one mask, as the command line gives them: `C2,C23`.

@@ -224,6 +224,19 @@ pub fn find_all(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
     })
 }
 
+/// All that a corpus can hold of a path: as [`find`], and binary scenarios, and files without an ending, as fuzzers
+/// name their inputs.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_inputs(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    find_named(path, |entry| {
+        entry
+            .extension()
+            .is_none_or(|e| e == TEXT_EXTENSION || e == BINARY_EXTENSION)
+    })
+}
+
 fn find_named(path: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, LoadError> {
     let unreadable = |path: &Path, e| LoadError::new(path, Why::Unreadable(e));
     if !fs::metadata(path)

@@ -80,21 +80,27 @@ fn every_finding_is_minimized_and_keeps_its_class() {
                 print(left)
             );
             assert_eq!(left.machine.expect, scenario.machine.expect);
-            let mut eye = eye(&hosts, Subject::Both, *mode, &scenario).expect("the original");
-            let class = eye.see(left).expect("harm").class;
+            let mut eye = eye(&hosts, Subject::Both, *mode, &scenario, None).expect("the original");
+            let class = eye.see(left, None).expect("harm").class;
             assert_eq!(class, small.class);
             assert!(
                 matches!(class.kind, Kind::HostBug | Kind::Breach),
                 "{class}"
             );
             minimal::assert_minimal(left, &mut |candidate| {
-                eye.see(candidate).is_some_and(|seen| seen.class == class)
+                eye.see(candidate, Some(&class))
+                    .is_some_and(|seen| seen.class == class)
             });
             assert_eq!(again(&scenario).done.scenario, *left, "the same again");
             assert_eq!(again(left).done.scenario, *left, "nothing is left to do");
             let found = divergence(&hosts, Subject::Both, left, *mode, None).expect("a report");
             assert_eq!(found.class, class);
-            assert!(found.text.contains("all sides agree: "), "{}", found.text);
+            let told = ["all sides agree: ", "so shows finding "];
+            assert!(
+                told.iter().any(|told| found.text.contains(told)),
+                "{}",
+                found.text
+            );
             classes += 1;
         }
     }

@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use lguest_engine::PagingMode;
 
-use super::{Emit, MinimizeArgs, reference, usage};
+use super::{Emit, KeepArg, MinimizeArgs, reference, usage};
+use crate::corpus::feature::{Observer, what_is_seen};
+use crate::corpus::goal::{Showing, trouble};
+use crate::corpus::input::gather;
 use crate::exit::Exit;
 use crate::load::{is_packed, load};
 use crate::minimize::keep::{Small, divergence, small, write};
-use crate::minimize::{Budget, emit};
+use crate::minimize::sides::Keep;
+use crate::minimize::{Budget, Progress, emit};
 use crate::rig::{Hosts, Subject, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::verify::verify;
@@ -24,6 +28,9 @@ pub fn minimize(args: &MinimizeArgs, interrupted: &AtomicBool) -> Exit {
         Ok(scenario) => scenario,
         Err(error) => return usage(error),
     };
+    if !args.beyond.is_empty() && !matches!(args.keep, KeepArg::Cover) {
+        return usage("--beyond is for --keep cover");
+    }
     if !reference::announce() {
         return Exit::Nothing;
     }
@@ -35,9 +42,18 @@ pub fn minimize(args: &MinimizeArgs, interrupted: &AtomicBool) -> Exit {
         }
     };
     let mode = args.mode.map_or(scenario.machine.mode, PagingMode::from);
+    let keep_of = match args.keep {
+        KeepArg::Class => Keep::Class,
+        KeepArg::Breach => Keep::Breach,
+        KeepArg::Cover => {
+            let mut scenario = scenario;
+            scenario.machine.mode = mode;
+            return cover(args, &hosts, &scenario, interrupted);
+        }
+    };
     let found = modes(mode)
         .iter()
-        .find_map(|mode| with_progress(args, &hosts, &scenario, *mode, interrupted));
+        .find_map(|mode| with_progress(args, &hosts, &scenario, *mode, keep_of, interrupted));
     let Some(small) = found else {
         println!(
             "{}: all agree, and nothing harms the host: there is nothing to minimize",
@@ -61,40 +77,136 @@ fn exit_of(hosts: &Hosts, small: &Small, interrupted: &AtomicBool) -> Exit {
     exit
 }
 
+fn budget<'a>(args: &MinimizeArgs, interrupted: &'a AtomicBool) -> Budget<'a> {
+    Budget {
+        work: None,
+        deadline: Instant::now().checked_add(Duration::from_secs_f64(args.seconds)),
+        interrupted: Some(interrupted),
+    }
+}
+
+/// Does something that takes time, and shows how far it has come.
+pub(super) fn shown<T>(does: impl FnOnce(&dyn Fn(String)) -> T) -> T {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    let done = does(&|message| {
+        bar.set_message(message);
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    done
+}
+
+fn told(progress: Progress) -> String {
+    format!(
+        "{} candidates, {} steps left",
+        progress.runs, progress.steps
+    )
+}
+
 fn with_progress(
     args: &MinimizeArgs,
     hosts: &Hosts,
     scenario: &ScenarioBuf,
     mode: PagingMode,
+    keep: Keep,
     interrupted: &AtomicBool,
 ) -> Option<Small> {
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-        bar.set_style(style);
-    }
-    let budget = Budget {
-        work: None,
-        deadline: Instant::now().checked_add(Duration::from_secs_f64(args.seconds)),
-        interrupted: Some(interrupted),
+    let budget = budget(args, interrupted);
+    shown(|say| {
+        let progress = |progress| say(told(progress));
+        small(
+            hosts,
+            Subject::Both,
+            scenario,
+            mode,
+            keep,
+            None,
+            &budget,
+            &progress,
+        )
+    })
+}
+
+/// Makes the scenario small as long as it shows all that it shows, or all beyond the other corpora.
+fn cover(
+    args: &MinimizeArgs,
+    hosts: &Hosts,
+    scenario: &ScenarioBuf,
+    interrupted: &AtomicBool,
+) -> Exit {
+    let look = args.by.into();
+    let others = match gather(&args.beyond, None) {
+        Ok(gathered) => gathered.inputs,
+        Err(error) => return usage(error),
     };
-    let small = small(
-        hosts,
-        Subject::Both,
-        scenario,
-        mode,
-        args.keep.into(),
-        None,
-        &budget,
-        &|progress| {
-            bar.set_message(format!(
-                "{} candidates, {} steps left",
-                progress.runs, progress.steps
-            ));
-            bar.tick();
-        },
+    if let Some(verdict) = trouble(hosts, scenario) {
+        println!("{}: {verdict}", args.file.display());
+        return verdict.exit();
+    }
+    let mut observer = Observer::new(hosts);
+    let mut wanted = observer.see(scenario, look);
+    for other in others.iter().filter(|other| other.scenario != *scenario) {
+        let had = observer.see(&other.scenario, look);
+        wanted.retain(|id| !had.contains(id));
+    }
+    eprintln!("lgdiff: {}", what_is_seen());
+    if wanted.is_empty() {
+        println!(
+            "{}: shows nothing beyond the other corpora: there is nothing to keep",
+            args.file.display()
+        );
+        return Exit::Agree;
+    }
+    let features = wanted.len();
+    let mut goal = Showing {
+        observer: &mut observer,
+        look,
+        wanted,
+    };
+    let budget = budget(args, interrupted);
+    let small = shown(|say| {
+        crate::minimize::minimize(scenario, &mut goal, &budget, &|progress| {
+            say(told(progress));
+        })
+    });
+    let Some(small) = small else {
+        eprintln!("lgdiff: it does not show again what it showed");
+        return Exit::Rig;
+    };
+    let out = args.output.clone().unwrap_or_else(|| beside(&args.file));
+    let how = if small.minimal {
+        "1-minimal"
+    } else {
+        "not minimal: time"
+    };
+    let what = format!(
+        "{} steps, {} left, {how}",
+        scenario.steps.len(),
+        small.scenario.steps.len()
     );
-    bar.finish_and_clear();
-    small
+    let text = match args.emit {
+        Emit::Scn => {
+            let name = args.file.file_name().unwrap_or_default().display();
+            let kept = format!("# keeps {features} features\n# {what}\n# minimized from {name}\n");
+            kept + &crate::text::print(&small.scenario)
+        }
+        Emit::Rust => emit::rust(&small.scenario, &format!("keeps {features} features")),
+    };
+    if let (Emit::Rust, None) = (args.emit, &args.output) {
+        print!("{text}");
+    } else if let Err(error) = write_whole(&out, text.as_bytes()) {
+        return usage(format!("{}: {error}", out.display()));
+    } else {
+        println!("{what}, {} candidates, {features} features", small.runs);
+        println!("  {}", repeat(&out, Subject::Both));
+    }
+    if interrupted.load(Ordering::Relaxed) {
+        return Exit::Interrupted;
+    }
+    Exit::Agree
 }
 
 /// Writes what was asked for, and other classes that were met.

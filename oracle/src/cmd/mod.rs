@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The command `lgdiff`: its verbs, one module each.
 
+mod adopt;
 mod campaign;
 mod check;
 mod explain;
 mod files;
 mod findings;
 mod generate;
+mod merge;
 mod minimize;
 mod record;
 mod reference;
 mod replay;
+mod seeds;
 mod summary;
 mod trace;
 
@@ -21,10 +24,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lguest_engine::PagingMode;
 
+use crate::corpus::feature::Look;
 use crate::exit::Exit;
 use crate::generate::Profile;
 use crate::hardened::mask_of;
-use crate::minimize::sides::Keep;
 use crate::rig::Subject;
 
 /// Runs the original lguest page-table code and its Rust port side by side, and tells every difference.
@@ -47,6 +50,12 @@ enum Verb {
     Explain(ExplainArgs),
     /// Makes a scenario small that shows a difference or harm, and keeps what it shows
     Minimize(MinimizeArgs),
+    /// Keeps few scenarios of a corpus that show all that it shows, and tells what each stays for
+    Merge(MergeArgs),
+    /// Brings a fuzzer's finds into a corpus: what they show beyond it, made small, as text with a name and a recording
+    Adopt(AdoptArgs),
+    /// Makes seeds for the fuzz targets of scenarios and of stretches of the boots
+    Seeds(SeedsArgs),
     /// Prints one generated scenario
     Gen(GenArgs),
     /// Brings scenario files to the canonical text form
@@ -198,15 +207,89 @@ enum KeepArg {
     Class,
     /// The kind alone: any difference, or any harm of that kind
     Breach,
+    /// Coverage and behaviour: all that the scenario shows, or what it shows beyond --beyond
+    Cover,
 }
 
-impl From<KeepArg> for Keep {
-    fn from(keep: KeepArg) -> Self {
-        match keep {
-            KeepArg::Class => Keep::Class,
-            KeepArg::Breach => Keep::Breach,
+/// What a scenario is looked at for.
+#[derive(Clone, Copy, ValueEnum)]
+enum ByArg {
+    /// Edges of the original's code, if they are counted, and abstract states: as a fuzzer does
+    States,
+    /// Edges, and what recordings say without numbers
+    Lines,
+    /// All of it
+    All,
+}
+
+impl From<ByArg> for Look {
+    fn from(by: ByArg) -> Self {
+        match by {
+            ByArg::States => Look::States,
+            ByArg::Lines => Look::Lines,
+            ByArg::All => Look::All,
         }
     }
+}
+
+#[derive(Args)]
+struct MergeArgs {
+    /// Scenario files, fuzzers' inputs (files without an ending), and folders that are searched for both
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Mode of fuzzers' inputs; that of the target for which the nearest folder is named if not given
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    /// A corpus whose scenarios stay anyway: what they show brings nothing any more
+    #[arg(long, value_name = "PATH")]
+    beyond: Vec<PathBuf>,
+    /// What is looked for
+    #[arg(long, value_enum, default_value = "all")]
+    by: ByArg,
+    /// Writes those that stay to this folder, which must be empty or not be there
+    #[arg(long, value_name = "DIR", conflicts_with = "in_place")]
+    out: Option<PathBuf>,
+    /// Removes those that do not stay, and their recordings
+    #[arg(long)]
+    in_place: bool,
+}
+
+#[derive(Args)]
+struct AdoptArgs {
+    /// A fuzzer's corpora and artifacts, or scenario files
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Mode of fuzzers' inputs; that of the target for which the nearest folder is named if not given
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    /// The corpus that they come into; corpora/regression if not given
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+    /// Further corpora: what they show brings nothing any more; corpora/findings if not given
+    #[arg(long, value_name = "PATH")]
+    beyond: Vec<PathBuf>,
+    /// What is looked for
+    #[arg(long, value_enum, default_value = "lines")]
+    by: ByArg,
+    /// Finds that are taken up, at most: those that show the most come first
+    #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
+    at_most: usize,
+    /// Steps that are run to make one find small
+    #[arg(long, value_name = "N", default_value_t = 2_000_000)]
+    work: u64,
+    /// Writes nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Args)]
+struct SeedsArgs {
+    /// Scenario files, or folders that are searched for them; the corpora if not given
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Where they go: a folder for each target
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -230,6 +313,12 @@ struct MinimizeArgs {
     /// What must not be lost
     #[arg(long, value_enum, default_value = "class")]
     keep: KeepArg,
+    /// With --keep cover: corpora whose features need not be kept; the file itself among them does not count
+    #[arg(long, value_name = "PATH")]
+    beyond: Vec<PathBuf>,
+    /// With --keep cover: what is looked for
+    #[arg(long, value_enum, default_value = "all")]
+    by: ByArg,
     /// The form of the result
     #[arg(long, value_enum, default_value = "scn")]
     emit: Emit,
@@ -398,6 +487,9 @@ pub fn main() -> Exit {
         Verb::Replay(args) => replay::replay(&args, &interrupted),
         Verb::Explain(args) => explain::explain(&args),
         Verb::Minimize(args) => minimize::minimize(&args, &interrupted),
+        Verb::Merge(args) => merge::merge(&args),
+        Verb::Adopt(args) => adopt::adopt(&args, &interrupted),
+        Verb::Seeds(args) => seeds::seeds(&args),
         Verb::Gen(args) => generate::generate(&args),
         Verb::Fmt(args) => files::fmt(&args),
         Verb::Convert(args) => files::convert(&args),

@@ -71,8 +71,8 @@ pub fn record(args: &RecordArgs) -> Exit {
     exit
 }
 
-/// Writes a recording, unless it is there as it should be.
-fn make(hosts: &Hosts, file: &Path, scenario: &ScenarioBuf, tally: &mut Tally) -> Exit {
+/// The recording of a scenario by the original, as text.
+fn recorded(hosts: &Hosts, scenario: &ScenarioBuf) -> String {
     let lines = |mode: &_| of_original(hosts, scenario, *mode).map(|lines| (*mode, lines, 0));
     let recording = Recording {
         original: lguest_c_reference::reference()
@@ -84,7 +84,22 @@ fn make(hosts: &Hosts, file: &Path, scenario: &ScenarioBuf, tally: &mut Tally) -
             .filter_map(lines)
             .collect(),
     };
-    let text = recording.to_string();
+    recording.to_string()
+}
+
+/// Writes the recording of one scenario; of another original than the pinned one there is none to be made.
+pub fn one(hosts: &Hosts, file: &Path, scenario: &ScenarioBuf) -> Result<(), String> {
+    if !lguest_c_reference::reference().is_some_and(|reference| reference.pinned) {
+        return Ok(());
+    }
+    let path = place(file);
+    write_whole(&path, recorded(hosts, scenario).as_bytes())
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Writes a recording, unless it is there as it should be.
+fn make(hosts: &Hosts, file: &Path, scenario: &ScenarioBuf, tally: &mut Tally) -> Exit {
+    let text = recorded(hosts, scenario);
     if read(file).is_ok_and(|before| before.to_string() == text) {
         tally.same += 1;
         return Exit::Agree;

@@ -94,8 +94,8 @@ struct Parted<'h> {
 
 impl Eye for Parted<'_> {
     fn see(&mut self, scenario: &ScenarioBuf, want: Option<&Class>) -> Option<Sighting> {
-        let (_, _, judged) =
-            hardened::verify(self.hosts, scenario, self.mode, self.fixes, Care::Full)?;
+        let verified = hardened::verify(self.hosts, scenario, self.mode, self.fixes, Care::Full)?;
+        let judged = verified.judged;
         let wanted = judged.found().find(|found| want == Some(&found.class));
         let found = wanted.or(judged.found().next())?;
         Some(Sighting {

@@ -20,4 +20,4 @@ mod take;
 
 pub use file::{Broken, EXTENSION, Recording, orphans, orphans_told, place, read, scenario_digest};
 pub use judge::{Fault, hold};
-pub use take::{lines, of_original, of_port};
+pub use take::{Moment, lines, lines_seen, of_original, of_port};

@@ -13,8 +13,34 @@ use crate::sim::{MAX_TABLES, SimHost};
 /// What a scenario ends with that does not say it itself.
 const DESTROY: Step = Step::new(Verb::Destroy, [0; 5]);
 
+/// What someone who looks on is shown of each step.
+pub enum Moment<'a, S> {
+    /// The world, and the step that is next.
+    Before(&'a Runner<S>, &'a Step),
+    /// What came of it.
+    After(&'a Outcome),
+}
+
 /// Runs a scenario on a side, to the guest's end, and takes its lines.
 pub fn lines<S: Side<Host = SimHost>>(side: S, scenario: &ScenarioBuf) -> String {
+    take(side, scenario, true, |_| {})
+}
+
+/// The same without digests, while someone looks on.
+pub fn lines_seen<S: Side<Host = SimHost>>(
+    side: S,
+    scenario: &ScenarioBuf,
+    seen: impl FnMut(Moment<'_, S>),
+) -> String {
+    take(side, scenario, false, seen)
+}
+
+fn take<S: Side<Host = SimHost>>(
+    side: S,
+    scenario: &ScenarioBuf,
+    digests: bool,
+    mut seen: impl FnMut(Moment<'_, S>),
+) -> String {
     let mut tables = vec![0; MAX_TABLES as usize];
     let mut entries = vec![Entry::NONE; 2 * ENTRIES];
     let mut held = vec![Held::NONE; 2 * FRAMES];
@@ -23,6 +49,9 @@ pub fn lines<S: Side<Host = SimHost>>(side: S, scenario: &ScenarioBuf) -> String
         entries: &mut entries,
         held: &mut held,
     });
+    if !digests {
+        recorder = recorder.without_digests();
+    }
     let mut runner = Runner::new(side);
     let mut text = String::new();
     let mut log = Vec::new();
@@ -36,7 +65,9 @@ pub fn lines<S: Side<Host = SimHost>>(side: S, scenario: &ScenarioBuf) -> String
             break;
         }
         runner.side.host().swap_log(&mut log);
+        seen(Moment::Before(&runner, step));
         let outcome: Outcome = runner.step(step);
+        seen(Moment::After(&outcome));
         let _ = recorder.step(&runner.side, step, &outcome, &mut text);
     }
     let _ = recorder.ended(&runner.side, &mut text);

@@ -10,6 +10,7 @@ use super::hand::{Failure, Hand};
 use super::lanes::Lanes;
 use super::{Item, Record, TraceError};
 use crate::drive::{Counts, End};
+use crate::watch::Breach;
 
 /// What came of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +19,13 @@ pub struct Replayed {
     pub counts: Counts,
     /// Those results by letter.
     pub letters: BTreeMap<u8, u64>,
-    /// Where a port with fixes did otherwise than was recorded: the record, and the bits of the fixes that acted in
-    /// its step.
+    /// Where a port with fixes did otherwise than was recorded, in the one result that its fix changes: the record, and
+    /// the bits of the fixes that acted in its step.
     pub departures: Vec<(u64, u32)>,
+    /// What the oracles told,
+    pub breaches: Vec<Breach>,
+    /// and in which record each.
+    pub told_at: Vec<u64>,
     /// How it ended.
     pub end: Result<End, Failure>,
 }
@@ -70,6 +75,8 @@ pub fn replay(
         counts: Counts::default(),
         letters: BTreeMap::new(),
         departures: Vec::new(),
+        breaches: Vec::new(),
+        told_at: Vec::new(),
         end: Ok(End::Lived),
     };
     let end = go(lanes, machine, pages, items, reads, &mut done)?;
@@ -81,6 +88,10 @@ pub fn replay(
             _ => done.counts.verified += count,
         }
     }
+    done.breaches = lanes.breaches().to_vec();
+    // What is told of the end has no record of its own.
+    let last = done.told_at.last().copied().unwrap_or(1);
+    done.told_at.resize(done.breaches.len(), last);
     done.end = end;
     Ok(done)
 }
@@ -132,9 +143,8 @@ fn go(
             continue;
         }
         let acted = lanes.acted();
-        match hand.settle(lanes, &mut done.letters) {
-            Ok(()) => {}
-            Err(mismatch) if acted != 0 => done.departures.push((mismatch.at, acted)),
+        match hand.settle(lanes, &mut done.letters, acted) {
+            Ok(mended) => done.departures.extend(mended.map(|at| (at, acted))),
             Err(mismatch) => return Ok(Err(Failure::Mismatch(mismatch))),
         }
         if last && lanes.over() {
@@ -168,6 +178,7 @@ fn go(
             Ok(Outcome::Stuck) => done.counts.stuck += 1,
             Ok(_) => {}
         }
+        done.told_at.resize(lanes.breaches().len(), at);
         if last {
             break;
         }

@@ -74,7 +74,8 @@ impl Watch {
 
     /// References, of the frames that were touched.
     pub(super) fn counts(&mut self, host: &SimHost, again: bool) {
-        let mut again = again && !self.open.is_empty();
+        // Of several calls, one may have stored an entry past `set_pte` whose pin was taken for another's.
+        let mut again = again && (!self.open.is_empty() || self.course.calls().len() > 1);
         while let Some(wrong) = references::touched(host, &self.mirror, &self.orphans) {
             if std::mem::take(&mut again) {
                 self.look_everywhere(host, wrong.verb);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! How a hostile guest begins: some page directories that share an address or two, and a stack.
 
-use lguest_engine::{Mapping, Step, Verb};
+use lguest_engine::{Mapping, Verb};
 
 use super::super::context::Context;
 use super::super::paging::{A, D, P, RW, US, call};
@@ -198,9 +198,9 @@ impl Chaos {
                 tables = next.saturating_sub(1).max(1);
             }
         }
-        ctx.push(Step::new(
+        ctx.push(
             Verb::Map,
             [gpgdir, vaddr, pte as u32, (pte >> 32) as u32, tables],
-        ));
+        );
     }
 }

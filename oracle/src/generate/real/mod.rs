@@ -10,8 +10,9 @@ use lguest_engine::{Machine, PagingMode, Reuse, Runner, Side, Step, Verb};
 
 use super::chaos::Chaos;
 use super::context::Context;
-use super::paging::call;
+use super::paging::{Paging, call};
 use super::rng::Rng;
+use crate::scenario_buf::ScenarioBuf;
 use library::Boot;
 
 /// Steps cut at once.
@@ -38,6 +39,37 @@ pub(super) struct Stretch {
     kept: usize,
     pieces: Vec<Piece>,
     next: usize,
+}
+
+/// Steps of a boot that stretches can be cut from, for there is a guest at work in them.
+#[must_use]
+pub fn at_work(pae: bool) -> std::ops::Range<u32> {
+    let boot = Boot::of(pae);
+    boot.lives[0].step..boot.steps.len() as u32
+}
+
+/// These steps of a boot as they were, behind what brings a guest to where they make sense. They must be
+/// [`at_work`].
+#[must_use]
+pub fn stretch(pae: bool, steps: std::ops::Range<u32>) -> ScenarioBuf {
+    let boot = Boot::of(pae);
+    let mut stretch = Stretch::default();
+    stretch.start(boot);
+    stretch.begin(Paging { pae }, boot, steps.start, steps.end, false);
+    let beginning = stretch.pieces.iter().filter_map(|piece| match piece {
+        Piece::Step(step) => Some(*step),
+        Piece::Hostile(_) => None,
+    });
+    let steps = &boot.steps[steps.start as usize..steps.end as usize];
+    let machine = boot.machine;
+    ScenarioBuf {
+        machine,
+        pages: Vec::new(),
+        steps: beginning
+            .chain(steps.iter().copied())
+            .map(|step| step.reduce(&machine))
+            .collect(),
+    }
 }
 
 /// The machine of the boot, with what a trace does not tell drawn anew.
@@ -67,13 +99,8 @@ impl Stretch {
         let boot = Boot::of(self.pae);
         let (from, to) = self.cut(ctx, boot);
         self.from = from;
-        for step in [
-            Step::new(Verb::BootData, [boot.data, boot.kernel_address, 0, 0, 0]),
-            hypercall(call::LGUEST_INIT, boot.data, 0, 0),
-        ] {
-            self.pieces.push(Piece::Step(step));
-        }
-        self.begin(ctx, boot, from, to, false);
+        self.start(boot);
+        self.begin(ctx.paging, boot, from, to, false);
         self.kept = self.pieces.len();
         self.copy(ctx, boot, from, to);
         // Some stay as they were.
@@ -81,6 +108,16 @@ impl Stretch {
             self.perturb(ctx, boot);
         }
         self.lead(chaos);
+    }
+
+    /// The guest's start.
+    fn start(&mut self, boot: &Boot) {
+        for step in [
+            Step::new(Verb::BootData, [boot.data, boot.kernel_address, 0, 0, 0]),
+            hypercall(call::LGUEST_INIT, boot.data, 0, 0),
+        ] {
+            self.pieces.push(Piece::Step(step));
+        }
     }
 
     /// Where a stretch is, behind the start of the guest.
@@ -98,14 +135,14 @@ impl Stretch {
     }
 
     /// The state in which a stretch begins: its part of the guest's tables, page directories in use, the stack.
-    fn begin(&mut self, ctx: &mut Context, boot: &Boot, from: u32, to: u32, again: bool) {
+    fn begin(&mut self, paging: Paging, boot: &Boot, from: u32, to: u32, again: bool) {
         let live = *boot.live_at(from);
         let mut entries = BTreeMap::new();
         let stack = &boot.reads[live.reads.0 as usize..live.reads.1 as usize];
         for read in boot.reads_of(from, to).iter().chain(stack) {
             entries.entry(read.at).or_insert(read.value);
         }
-        let width = ctx.paging.entry();
+        let width = paging.entry();
         for (at, value) in entries {
             if (value != 0 || again) && u64::from(at) + 8 <= u64::from(boot.machine.backed()) << 12
             {

@@ -181,7 +181,7 @@ impl Stretch {
         self.pieces.truncate(at);
         let (from, to) = self.cut(ctx, boot);
         let begins = self.pieces.len();
-        self.begin(ctx, boot, from, to, true);
+        self.begin(ctx.paging, boot, from, to, true);
         if ctx.rng.one_in(4) {
             // With nothing of its own tables.
             self.pieces.truncate(begins);
