@@ -233,6 +233,9 @@ pub fn compile(options: &Options, shim: &Path, original: &Path) -> Result<Compil
         }
         objects.extend(made);
     }
+    if options.cover == Cover::LibFuzzer {
+        println!("cargo::rustc-cfg=sancov");
+    }
     if options.cover.counted() {
         // Without coverage of its own, or it would count itself for ever.
         let counter = options

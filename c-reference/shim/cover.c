@@ -17,6 +17,9 @@ uint8_t lg_cover_counts[LG_COVER]
 	__attribute__((section("__libfuzzer_extra_counters"), used,
 		       aligned(64), visibility("hidden")));
 
+/* Whoever reads the counts asks here how many there are. */
+__attribute__((visibility("hidden"))) const uint32_t lg_cover_len = LG_COVER;
+
 __attribute__((visibility("hidden"))) void lg_cover_pc(void);
 
 void lg_cover_pc(void)

@@ -1,33 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Where the original has been, if it was built with the feature `cover`: a count for each edge of its code.
+//! Where the original has been, if it was built so that it counts: with the feature `cover`, or with `LGUEST_C_COVER`
+//! as `trace-pc` (the shim counts) or `libfuzzer` (clang's counters, in a program with libFuzzer in it). A count for
+//! each edge of its code; in a fuzzer's build clang's are those of the Rust code, too.
 //!
 //! One set of counts for the process: while they matter, one thread alone runs the original.
 
+use std::sync::atomic::AtomicU8;
+
 #[cfg(counted)]
-mod counts {
-    use std::sync::atomic::AtomicU8;
-
-    /// As the shim's `LG_COVER`.
-    const LEN: usize = 1 << 15;
-
+fn all() -> &'static [AtomicU8] {
     unsafe extern "C" {
-        static lg_cover_counts: [AtomicU8; LEN];
+        static lg_cover_counts: [AtomicU8; 0];
+        static lg_cover_len: u32;
     }
-
-    pub fn counts() -> &'static [AtomicU8] {
-        // SAFETY: an array of bytes that is always there; the shim counts in it by whole bytes.
-        unsafe { &lg_cover_counts }
-    }
-}
-
-#[cfg(not(counted))]
-mod counts {
-    use std::sync::atomic::AtomicU8;
-
-    pub fn counts() -> &'static [AtomicU8] {
-        &[]
+    // SAFETY: the shim's array, always there, with the length that the shim says; it counts by whole bytes.
+    unsafe {
+        std::slice::from_raw_parts((&raw const lg_cover_counts).cast(), lg_cover_len as usize)
     }
 }
 
-/// The counts, which stop at 255; empty if the original was built without them.
-pub use counts::counts;
+#[cfg(sancov)]
+fn all() -> &'static [AtomicU8] {
+    unsafe extern "C" {
+        #[link_name = "__start___sancov_cntrs"]
+        static START: [AtomicU8; 0];
+        #[link_name = "__stop___sancov_cntrs"]
+        static STOP: [AtomicU8; 0];
+    }
+    let (start, stop) = (&raw const START, &raw const STOP);
+    // SAFETY: the linker's bounds of the section in which clang counts, by whole bytes; it is always there.
+    unsafe { std::slice::from_raw_parts(start.cast(), stop.addr() - start.addr()) }
+}
+
+#[cfg(not(any(counted, sancov)))]
+fn all() -> &'static [AtomicU8] {
+    &[]
+}
+
+/// The counts: the shim's stop at 255, clang's go on from 0. Empty if the original was built without any.
+pub fn counts() -> &'static [AtomicU8] {
+    all()
+}

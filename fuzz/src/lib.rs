@@ -4,7 +4,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod dictionary;
 pub mod input;
+pub mod keep;
 pub mod mutate;
 pub mod pair;
 pub mod texts;

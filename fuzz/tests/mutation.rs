@@ -8,12 +8,19 @@ use lguest_fuzz::mutate::{cross, mutate};
 use lguest_oracle::fuzzed::MAX_STEPS;
 use lguest_oracle::sim::mix;
 
+/// A fuzzer that changes numbers its own way.
+fn number(bytes: &mut [u8]) {
+    for byte in bytes {
+        *byte = byte.wrapping_mul(3).wrapping_add(1);
+    }
+}
+
 /// A chain of mutations from nothing; each input is handed to `seen`.
 fn chain(room: usize, length: u32, mut seen: impl FnMut(&[u8])) {
     let mut data = vec![0; room];
     let mut size = 0;
     for seed in 0..length {
-        if let Some(new) = mutate(&mut data, size, mix(7, seed.into()) as u32) {
+        if let Some(new) = mutate(&mut data, size, mix(7, seed.into()) as u32, &mut number) {
             size = new;
             seen(&data[..size]);
         }
@@ -36,11 +43,11 @@ fn mutants_are_canonical_and_fit() {
 #[test]
 fn too_little_room_falls_back_to_bytes() {
     for seed in 0..100 {
-        assert_eq!(mutate(&mut [0; 100], 50, seed), None);
+        assert_eq!(mutate(&mut [0; 100], 50, seed, &mut number), None);
         assert_eq!(cross(&[1; 300], &[2; 300], &mut [0; 100], seed), None);
     }
     // And now and then with room, too.
-    let fallen = (0..10_000).filter(|seed| mutate(&mut [0; 4096], 0, *seed).is_none());
+    let fallen = (0..10_000).filter(|seed| mutate(&mut [0; 4096], 0, *seed, &mut number).is_none());
     assert!((50..500).contains(&fallen.count()));
 }
 
@@ -61,7 +68,7 @@ fn any_bytes_can_be_mutated_and_spliced() {
         let len = cross(&first, &second, &mut out, seed).expect("room");
         Scenario::strict(&out[..len]).expect("canonical");
         out[..first.len()].copy_from_slice(&first);
-        if let Some(len) = mutate(&mut out, first.len(), seed) {
+        if let Some(len) = mutate(&mut out, first.len(), seed, &mut number) {
             Scenario::strict(&out[..len]).expect("canonical");
         }
     }
@@ -109,4 +116,29 @@ fn every_verb_and_every_qualifier_is_reached() {
     assert_eq!(verbs, expected.collect());
     assert!(quals.iter().all(|count| *count > 0), "{quals:?}");
     assert!(pages > 0);
+}
+
+#[test]
+fn numbers_that_the_fuzzer_found_get_into_steps() {
+    // What a comparison in the code would be told of, as one argument and as an entry of two.
+    let (mut one, mut two) = (0, 0);
+    let mut data = vec![0; 4096];
+    let mut size = 0;
+    for seed in 0..20_000 {
+        let mut magic = |bytes: &mut [u8]| {
+            let len = bytes.len();
+            bytes.copy_from_slice(&[0x5a, 0x17, 0xc3, 0x99, 0x24, 0xd6, 0x08, 0xeb][..len]);
+        };
+        if let Some(new) = mutate(&mut data, size, seed, &mut magic) {
+            size = new;
+            for step in Scenario::total(&data[..size]).steps() {
+                one += u32::from(step.args.contains(&0x99c3_175a));
+                let pairs = step.args.windows(2);
+                two += pairs
+                    .filter(|pair| *pair == [0x99c3_175a, 0xeb08_d624])
+                    .count();
+            }
+        }
+    }
+    assert!(one > 0 && two > 0, "{one} arguments, {two} entries");
 }

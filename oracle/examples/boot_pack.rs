@@ -2,9 +2,11 @@
 //! Packs the corpora for a boot of `rust-impl/kmod`: each scenario in its binary form, how far it may be run in a real
 //! kernel, and what must come of it.
 //!
-//! Arguments: the mode (`nopae` or `pae`), the file to write, then folders or files. A scenario's recording is what must
-//! come; one that ends in a crash of the host, or with references left, is cut before that step. Traces have no
-//! recording: every so many steps there is a digest of the whole observation, taken here from the original.
+//! Arguments: the subject (`faithful` or `hardened`), the mode (`nopae` or `pae`), the file to write, then folders or
+//! files. A scenario's recording is what must come; one that ends in a crash of the host, or with references left, is cut
+//! before that step. Traces have no recording: every so many steps there is a digest of the whole observation, taken here
+//! from the original. For the hardened port lines and digests are taken from it here, on the simulated host; nothing is
+//! cut of a scenario, and of a trace so many steps are run as lie between two digests.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,14 +14,15 @@ use std::process::ExitCode;
 
 use lguest_engine::digest::Fnv;
 use lguest_engine::observe::{Visited, observe};
-use lguest_engine::{Outcome, PagingMode, Runner, Side, Step, Verb};
+use lguest_engine::{Machine, Outcome, PagingMode, PortSide, Runner, Side, Step, Verb};
 use lguest_oracle::load::{find_all, is_trace, load};
 use lguest_oracle::original::OriginalSide;
-use lguest_oracle::recording::read;
+use lguest_oracle::recording::{lines, read};
 use lguest_oracle::rig::{Hosts, modes};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 use lguest_oracle::sim::MAX_TABLES;
 use lguest_oracle::trace::{Detail, Import, Reader};
+use lguest_shadow::{Hardened, NoPae, Pae};
 
 /// Steps of a trace in one write.
 const PART: u32 = 1024;
@@ -50,12 +53,34 @@ struct Entry {
 
 type Fault = Box<dyn std::error::Error>;
 
-fn of_scenario(path: &Path, mut scenario: ScenarioBuf, mode: PagingMode) -> Result<Entry, Fault> {
-    let recording = read(path).map_err(|broken| format!("{broken}"))?;
-    let (text, _) = recording
-        .of(mode)
-        .ok_or_else(|| format!("{}: its recording lacks a mode", path.display()))?;
+/// What the hardened port does on the simulated host.
+fn hardened_lines(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> String {
+    match mode {
+        PagingMode::Pae => lines(PortSide::<Pae, _, _>::new(&hosts.port, Hardened), scenario),
+        _ => lines(
+            PortSide::<NoPae, _, _>::new(&hosts.port, Hardened),
+            scenario,
+        ),
+    }
+}
+
+fn of_scenario(
+    path: &Path,
+    mut scenario: ScenarioBuf,
+    hosts: &Hosts,
+    mode: PagingMode,
+    hardened: bool,
+) -> Result<Entry, Fault> {
     scenario.steps.retain(|step| step.verb != Verb::Expect);
+    let text = if hardened {
+        hardened_lines(hosts, &scenario, mode)
+    } else {
+        let recording = read(path).map_err(|broken| format!("{broken}"))?;
+        let (text, _) = recording
+            .of(mode)
+            .ok_or_else(|| format!("{}: its recording lacks a mode", path.display()))?;
+        text.to_owned()
+    };
     if scenario
         .steps
         .last()
@@ -75,6 +100,9 @@ fn of_scenario(path: &Path, mut scenario: ScenarioBuf, mode: PagingMode) -> Resu
         (None, Some([_, references])) if references != 0 => (Cut::Breach, destroy),
         _ => (Cut::No, lines.len()),
     };
+    if hardened && !matches!(cut, Cut::No) {
+        return Err(format!("{}: the hardened port harms its host", path.display()).into());
+    }
     if kept == 0 {
         return Err(format!("{}: crashes at the start", path.display()).into());
     }
@@ -105,7 +133,12 @@ fn left(line: &str) -> Option<[u32; 2]> {
     Some([tables.parse().ok()?, references.parse().ok()?])
 }
 
-fn of_trace(path: &Path, hosts: &Hosts, mode: PagingMode) -> Result<Option<Entry>, Fault> {
+fn of_trace(
+    path: &Path,
+    hosts: &Hosts,
+    mode: PagingMode,
+    hardened: bool,
+) -> Result<Option<Entry>, Fault> {
     let import = Import::new(Reader::open(path)?, Detail::Results).map_err(|e| format!("{e}"))?;
     let machine = import.machine;
     if machine.mode != mode {
@@ -121,22 +154,25 @@ fn of_trace(path: &Path, hosts: &Hosts, mode: PagingMode) -> Result<Option<Entry
     if steps.last().is_none_or(|step| step.verb != Verb::Destroy) {
         steps.push(DESTROY);
     }
-    let side = OriginalSide::new(&hosts.original, mode == PagingMode::Pae)
-        .ok_or("this program was built without the original")?;
-    let mut runner = Runner::new(side);
-    let begun = runner.start(&machine, &mut std::iter::empty());
-    if begun != Ok(0) {
-        return Err("the trace's guest does not begin".into());
-    }
-    let mut digests = Vec::new();
-    for part in steps.chunks(BETWEEN) {
-        for step in part {
-            if let Outcome::Bug(_) = runner.step(step) {
-                return Err("the trace's host crashes".into());
-            }
+    let digests = if hardened {
+        steps.truncate(BETWEEN);
+        match mode {
+            PagingMode::Pae => digests(
+                PortSide::<Pae, _, _>::new(&hosts.port, Hardened),
+                &machine,
+                &steps,
+            )?,
+            _ => digests(
+                PortSide::<NoPae, _, _>::new(&hosts.port, Hardened),
+                &machine,
+                &steps,
+            )?,
         }
-        digests.push(digest(&runner.side));
-    }
+    } else {
+        let side = OriginalSide::new(&hosts.original, mode == PagingMode::Pae)
+            .ok_or("this program was built without the original")?;
+        digests(side, &machine, &steps)?
+    };
     let scenario = ScenarioBuf {
         machine,
         pages: Vec::new(),
@@ -152,6 +188,24 @@ fn of_trace(path: &Path, hosts: &Hosts, mode: PagingMode) -> Result<Option<Entry
         lines: Vec::new(),
         digests,
     }))
+}
+
+/// The digest of the whole observation, every so many steps and at the end.
+fn digests<S: Side>(side: S, machine: &Machine, steps: &[Step]) -> Result<Vec<u64>, Fault> {
+    let mut runner = Runner::new(side);
+    if runner.start(machine, &mut std::iter::empty()) != Ok(0) {
+        return Err("the trace's guest does not begin".into());
+    }
+    let mut digests = Vec::new();
+    for part in steps.chunks(BETWEEN) {
+        for step in part {
+            if let Outcome::Bug(_) = runner.step(step) {
+                return Err("the trace's host crashes".into());
+            }
+        }
+        digests.push(digest(&runner.side));
+    }
+    Ok(digests)
 }
 
 fn digest<S: Side>(side: &S) -> u64 {
@@ -210,6 +264,11 @@ impl Entry {
 
 fn pack() -> Result<usize, Fault> {
     let mut args = std::env::args_os().skip(1);
+    let hardened = match args.next().as_ref().and_then(|word| word.to_str()) {
+        Some("faithful") => false,
+        Some("hardened") => true,
+        _ => return Err("expected a subject, faithful or hardened".into()),
+    };
     let mode = match args.next().as_ref().and_then(|mode| mode.to_str()) {
         Some("nopae") => PagingMode::NoPae,
         Some("pae") => PagingMode::Pae,
@@ -222,11 +281,11 @@ fn pack() -> Result<usize, Fault> {
     for path in args {
         for file in find_all(Path::new(&path))? {
             let entry = if is_trace(&file) {
-                of_trace(&file, &hosts, mode)?
+                of_trace(&file, &hosts, mode, hardened)?
             } else {
                 let scenario = load(&file)?;
                 if modes(scenario.machine.mode).contains(&mode) {
-                    Some(of_scenario(&file, scenario, mode)?)
+                    Some(of_scenario(&file, scenario, &hosts, mode, hardened)?)
                 } else {
                     None
                 }

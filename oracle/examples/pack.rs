@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Writes what the bare-metal image runs: all corpora and generated scenarios, with what the original made of each.
+//! Writes what the bare-metal image runs: all corpora, each with its recording, and boots and generated scenarios, with
+//! sums of what the original made of them.
 //!
-//! Arguments: the file to write; scenarios to generate in each mode; their seed; `without-boots` leaves the boots out.
+//! Arguments: the file to write; `all`, or `scenarios` for all but boots, or `generated` for none of the corpora; how many
+//! to generate in each mode; their seed.
 
 #[path = "../../rust-impl/bare/src/follow.rs"]
+#[allow(dead_code, reason = "the image looks on more closely")]
 mod follow;
 #[path = "../../rust-impl/bare/src/pack.rs"]
 #[allow(dead_code, reason = "reading is the image's half of it")]
@@ -20,9 +23,12 @@ use lguest_oracle::drive::{Alone, run};
 use lguest_oracle::generate::Generator;
 use lguest_oracle::load::{find_all, is_trace, load};
 use lguest_oracle::original::OriginalSide;
+use lguest_oracle::recording;
 use lguest_oracle::rig::{Hosts, mode_name, modes};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 use lguest_oracle::trace::{Detail, Import, Reader};
+
+use pack::Due;
 
 /// Steps between two looks by the processor, for scenarios that were written for a purpose, generated ones, and boots.
 const EVERY: [u32; 3] = [1, 16, 4096];
@@ -42,21 +48,27 @@ impl Pack {
         every: u32,
         pae: bool,
         scenario: &[u8],
-        sums: follow::Sums,
+        due: Due<'_>,
     ) -> io::Result<()> {
         let file = &mut self.file;
+        let (lines, sums) = match due {
+            Due::Lines(lines) => (lines, [0, 0]),
+            Due::Sums(outcomes, states) => ("", [outcomes, states]),
+        };
         for word in [
             scenario.len() as u32,
             name.len() as u32,
             u32::from(pae),
             every,
+            lines.len() as u32,
+            0,
         ] {
             file.write_all(&word.to_le_bytes())?;
         }
-        for sum in [sums.outcomes, sums.states] {
+        for sum in sums {
             file.write_all(&sum.to_le_bytes())?;
         }
-        for bytes in [name.as_bytes(), scenario] {
+        for bytes in [name.as_bytes(), scenario, lines.as_bytes()] {
             file.write_all(bytes)?;
             file.write_all(&[0; 7][..bytes.len().next_multiple_of(8) - bytes.len()])?;
         }
@@ -66,9 +78,15 @@ impl Pack {
 }
 
 /// What the original makes of a scenario.
-fn sums<S: Side>(side: S, scenario: &[u8]) -> follow::Sums {
+fn sums<S: Side>(side: S, scenario: &[u8]) -> Due<'static> {
     let scenario = Scenario::strict(scenario).expect("what was just written");
-    follow::follow(&mut Runner::new(side), &scenario, &mut [0; ROOM], |_, _| {})
+    let mut room = [0; ROOM];
+    let mut summing = follow::Summing::new(scenario.len(), &mut room);
+    follow::follow(&mut Runner::new(side), &scenario, |runner, at| {
+        summing.look(runner, &at);
+    });
+    let sums = summing.sums();
+    Due::Sums(sums.outcomes, sums.states)
 }
 
 fn original(hosts: &Hosts, pae: bool) -> OriginalSide<'_> {
@@ -94,18 +112,38 @@ fn corpora(hosts: &Hosts, pack: &mut Pack, boots: bool) -> io::Result<()> {
         if boot && !boots {
             continue;
         }
-        let scenario = if boot {
-            imported(&path)?
-        } else {
-            load(&path).map_err(io::Error::other)?
-        };
-        let bytes = scenario.to_bytes();
         let name = path.strip_prefix(&folder).unwrap_or(&path);
+        let name = name.to_string_lossy();
+        if boot {
+            let scenario = imported(&path)?;
+            let bytes = scenario.to_bytes();
+            for mode in modes(scenario.machine.mode) {
+                let pae = *mode == PagingMode::Pae;
+                let due = sums(original(hosts, pae), &bytes);
+                pack.add(&name, EVERY[2], pae, &bytes, due)?;
+            }
+            continue;
+        }
+        let scenario = load(&path).map_err(io::Error::other)?;
+        let recording =
+            recording::read(&path).map_err(|broken| io::Error::other(broken.to_string()))?;
+        if recording.scenario != recording::scenario_digest(&scenario) {
+            return Err(io::Error::other(format!(
+                "{name}: edited since it was recorded"
+            )));
+        }
         for mode in modes(scenario.machine.mode) {
+            let (lines, _) = recording
+                .of(*mode)
+                .ok_or_else(|| io::Error::other(format!("{name}: its recording lacks a mode")))?;
             let pae = *mode == PagingMode::Pae;
-            let sums = sums(original(hosts, pae), &bytes);
-            let every = EVERY[if boot { 2 } else { 0 }];
-            pack.add(&name.to_string_lossy(), every, pae, &bytes, sums)?;
+            pack.add(
+                &name,
+                EVERY[0],
+                pae,
+                &scenario.to_bytes(),
+                Due::Lines(lines),
+            )?;
         }
     }
     Ok(())
@@ -131,26 +169,36 @@ fn generated(hosts: &Hosts, pack: &mut Pack, seed: u64, count: u64) -> io::Resul
                 },
             );
             let bytes = scenario.to_bytes();
-            let sums = sums(original(hosts, pae), &bytes);
+            let due = sums(original(hosts, pae), &bytes);
             let name = format!(
                 "generated/{}-{}-{seed}-{index}",
                 mode_name(mode),
                 profile.name()
             );
-            pack.add(&name, EVERY[1], pae, &bytes, sums)?;
+            pack.add(&name, EVERY[1], pae, &bytes, due)?;
         }
     }
     Ok(())
 }
 
-fn write(path: &Path, count: u64, seed: u64, boots: bool) -> io::Result<()> {
+/// What goes into a pack beside generated scenarios.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    All,
+    Scenarios,
+    Generated,
+}
+
+fn write(path: &Path, what: What, count: u64, seed: u64) -> io::Result<()> {
     let hosts = Hosts::new()?;
     let mut pack = Pack {
         file: BufWriter::new(File::create(path)?),
         count: 0,
     };
     pack.file.write_all(&[0; pack::HEADER_LEN])?;
-    corpora(&hosts, &mut pack, boots)?;
+    if what != What::Generated {
+        corpora(&hosts, &mut pack, what == What::All)?;
+    }
     generated(&hosts, &mut pack, seed, count)?;
     pack.file.seek(SeekFrom::Start(0))?;
     pack.file.write_all(&pack::MAGIC)?;
@@ -162,15 +210,16 @@ fn write(path: &Path, count: u64, seed: u64, boots: bool) -> io::Result<()> {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [path, count, seed, rest @ ..] = &arguments[..] else {
-        eprintln!("pack: expected a file, a number of scenarios and a seed");
+    let [path, what, count, seed] = &arguments[..] else {
+        eprintln!("pack: expected a file, what to pack, a number of scenarios and a seed");
         return ExitCode::from(2);
     };
-    let boots = match rest {
-        [] => true,
-        [word] if word == "without-boots" => false,
+    let what = match &what[..] {
+        "all" => What::All,
+        "scenarios" => What::Scenarios,
+        "generated" => What::Generated,
         _ => {
-            eprintln!("pack: {}: expected without-boots or nothing", rest[0]);
+            eprintln!("pack: {what}: expected all, scenarios or generated");
             return ExitCode::from(2);
         }
     };
@@ -182,7 +231,7 @@ fn main() -> ExitCode {
         eprintln!("pack: this program was built without the original");
         return ExitCode::from(3);
     }
-    match write(Path::new(path), count, seed, boots) {
+    match write(Path::new(path), what, count, seed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pack: {path}: {error}");

@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 use lguest_engine::{Care, PagingMode, Step};
 use lguest_shadow::{Hardened, Mixed, NoPae, Pae, Policy};
 
-use crate::class::{Class, Kind};
+use crate::class::Class;
 use crate::drive::{Drive, End, Run, run};
-use crate::findings::{explains, unexplained};
 use crate::generate::{Generator, Profile};
-use crate::hardened::{Judged, judge};
+use crate::hardened::{Did, Judged, judge};
 use crate::harm::Crashed;
 use crate::minimize::classes;
-use crate::report::{Divergence, investigate};
-use crate::rig::{Hosts, Subject, mode_name, modes};
+use crate::report::Divergence;
+use crate::rig::{Hosts, Subject, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::tally::Tally;
 use crate::watch::{Breach, Often, Watchable, Watched};
 use crate::witness::{ClassRecord, Witnesses, repeat};
+use crate::wrong::wrongs;
 
 /// What a campaign is to do.
 #[derive(Clone, Debug)]
@@ -306,14 +306,14 @@ impl Bench {
         tallies: &mut [Tally; 2],
         policy: Q,
     ) {
-        let (Some(mut nopae), Some(mut pae)) = (
+        let (Some(nopae), Some(pae)) = (
             hosts.parting::<NoPae, _>(policy, Care::Cheap),
             hosts.parting::<Pae, _>(policy, Care::Cheap),
         ) else {
             shared.fail("this program was built without the original".into());
             return;
         };
-        self.scenarios(shared, interrupted, hosts, tallies, &mut nopae, &mut pae);
+        self.work(shared, interrupted, hosts, tallies, nopae, pae);
     }
 
     fn one<D: Drive>(
@@ -371,9 +371,14 @@ impl Bench {
     ) -> Judged {
         let fixes = Mixed::ALL.without(without);
         // A port that parts does not differ: it goes on alone.
-        let end = run.end.as_ref().unwrap_or(&End::Lived);
-        let judged = judge(hosts, || self.scenario(), mode, fixes, end, crashed, parted);
-        for found in &judged.found {
+        let did = Did {
+            end: run.end.unwrap_or(End::Lived),
+            crashed,
+            breaches: &self.breaches,
+            parted,
+        };
+        let judged = judge(hosts, &|| self.scenario(), mode, fixes, &did, Care::Cheap);
+        for found in judged.found() {
             self.witness(shared, index, found);
         }
         if judged.unsteady {
@@ -385,43 +390,12 @@ impl Bench {
     /// Writes down a difference or a breach, before anything else is done.
     fn keep(&self, shared: &Shared<'_>, hosts: &Hosts, index: u64, mode: PagingMode, run: &Run) {
         let scenario = || self.scenario();
-        let found = match &run.end {
-            Err((step, difference)) => match investigate(hosts, &scenario(), mode) {
-                Some(found) => found,
-                None => {
-                    let what = format!(
-                        "scenario {index}, step {step:?}: {difference:?}, not seen again when run slowly"
-                    );
-                    let class = Class {
-                        mode: mode_name(mode),
-                        kind: Kind::Diff,
-                        verb: "scenario",
-                        observable: "seen once".into(),
-                    };
-                    shared.fail(what.clone());
-                    Divergence {
-                        class,
-                        step: *step,
-                        scenario: scenario(),
-                        text: what,
-                    }
-                }
-            },
-            // What is left was told before, at the step that it comes of; a crash was told too.
-            Ok(end @ End::Breach(..)) if explains(end).is_none() && self.breaches.is_empty() => {
-                match breach(mode, end, scenario()) {
-                    Some(found) => found,
-                    None => return,
-                }
+        for found in wrongs(hosts, scenario, mode, run, &self.breaches) {
+            if found.seen_once() {
+                shared.fail(format!("scenario {index}: {}", found.text));
             }
-            Ok(_) => {
-                for breach in unexplained(&self.breaches) {
-                    self.witness(shared, index, &of_breach(mode, breach, scenario()));
-                }
-                return;
-            }
-        };
-        self.witness(shared, index, &found);
+            self.witness(shared, index, &found);
+        }
     }
 
     /// Writes down one thing that was found.
@@ -452,30 +426,4 @@ impl Bench {
             shared.stop.store(true, Ordering::Relaxed);
         }
     }
-}
-
-/// A breach as something to keep: the scenario up to the step at which it was told.
-fn of_breach(mode: PagingMode, breach: &Breach, mut scenario: ScenarioBuf) -> Divergence {
-    scenario.machine.mode = mode;
-    scenario
-        .steps
-        .truncate(breach.step.map_or(0, |step| step + 1));
-    Divergence {
-        class: breach.class(mode),
-        step: breach.step,
-        scenario,
-        text: breach.text(mode),
-    }
-}
-
-fn breach(mode: PagingMode, end: &End, mut scenario: ScenarioBuf) -> Option<Divergence> {
-    let class = Class::of_harm(mode_name(mode), end, scenario.steps.last())?;
-    scenario.machine.mode = mode;
-    let text = format!("class {} {class}\nafter destruction: {end}\n", class.id());
-    Some(Divergence {
-        step: None,
-        class,
-        scenario,
-        text,
-    })
 }

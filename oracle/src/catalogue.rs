@@ -4,16 +4,21 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use lguest_engine::PagingMode;
+use lguest_engine::{Care, PagingMode};
+use lguest_shadow::{Fix, Mixed};
 
+use crate::class::Class;
 use crate::drive::{Drive, Given, run};
 use crate::exit::Exit;
+use crate::findings::{explains_breach, mended_by};
+use crate::hardened;
 use crate::harm::{Crashed, class_of};
 use crate::heading::{Heading, parse};
 use crate::load::{find, load, read_text};
 use crate::rig::{Hosts, mode_name};
 use crate::scenario_buf::ScenarioBuf;
 use crate::verify::{Verdict, verify_both, verify_hardened};
+use crate::watch::{Breach, Often, Watchable, Watched};
 
 /// A finding and the scenario that shows it.
 pub struct Finding {
@@ -63,7 +68,12 @@ pub fn read(folder: &Path) -> Result<Vec<Finding>, String> {
 /// What is wrong, and how the command ends for it.
 pub fn verify(hosts: &Hosts, finding: &Finding, mode: PagingMode) -> Result<(), (String, Exit)> {
     let scenario = &finding.scenario;
-    let due = format!("{} {}", mode_name(mode), finding.heading.class);
+    let Heading { id, fix, class, .. } = &finding.heading;
+    let due = format!("{} {class}", mode_name(mode));
+    if mended_by(id) != *fix {
+        let what = format!("{id} is not what the fix of its heading is known to mend");
+        return Err((what, Exit::FindingGone));
+    }
     let shows = |name: &str, got: Option<String>| match got {
         Some(class) if class == due => Ok(()),
         Some(class) => Err((
@@ -77,53 +87,110 @@ pub fn verify(hosts: &Hosts, finding: &Finding, mode: PagingMode) -> Result<(), 
     };
     let pae = mode == PagingMode::Pae;
     let original = hosts.original_alone(pae);
+    let original = original.map(|side| told(side, scenario, mode));
+    let faithful = match pae {
+        true => told(hosts.port_pae(), scenario, mode),
+        false => told(hosts.port_nopae(), scenario, mode),
+    };
     shows(
         "original",
-        original.and_then(|mut side| harm_of(&mut side, scenario, mode)),
+        original.as_ref().and_then(|told| told.class(id)),
     )?;
-    let faithful = match pae {
-        true => harm_of(&mut hosts.port_pae(), scenario, mode),
-        false => harm_of(&mut hosts.port_nopae(), scenario, mode),
-    };
-    shows("faithful port", faithful)?;
+    shows("faithful port", faithful.class(id))?;
+    // The oracles say the same of both, and nothing besides that another fix would have to mend.
+    if original.is_none_or(|told| told.breaches != faithful.breaches) {
+        let what = "the oracles tell one thing of the original and another of the port";
+        return Err((what.into(), Exit::FindingGone));
+    }
+    for i in 0..faithful.breaches.len() {
+        let other = explains_breach(&faithful.breaches, i);
+        if other.is_none_or(|other| mended_by(other) != *fix) {
+            let class = faithful.breaches[i].class(mode);
+            return Err((format!("shows besides: {class}"), Exit::FindingGone));
+        }
+    }
     let fine = |verdict: Verdict, what: &str| match verdict {
         Verdict::Pass(..) => Ok(()),
         other => Err((format!("{what}: {other}"), other.exit())),
     };
     fine(verify_both(hosts, scenario, mode), "original and port")?;
     fine(
-        verify_hardened(hosts, scenario, mode, 0),
+        verify_hardened(hosts, scenario, mode, 0).verdict,
         "on the hardened port",
     )?;
-    // The fix that is named is the one that mends it: with that alone off, it shows again.
-    let without = finding.heading.fix.bit();
-    let got = match verify_hardened(hosts, scenario, mode, without) {
-        Verdict::Differ(found) => Some(found.class.to_string()),
-        _ => None,
-    };
-    shows("hardened port without its fix", got)
+    let run = |fixes| hardened::verify(hosts, scenario, mode, fixes, Care::Full);
+    let kept = run(Mixed::ALL).is_some_and(|verified| verified.judged.kept);
+    match fix {
+        // The fix that is named is the one that mends it: with that alone off, it shows again.
+        Some(fix) if !kept => {
+            let without = run(Mixed::ALL.without(fix.bit()));
+            let found = without.and_then(|verified| {
+                let told = verified.judged.breaches.into_iter();
+                let told = told.map(|found| found.class.to_string());
+                let all: Vec<_> = verified
+                    .harm
+                    .iter()
+                    .map(Class::to_string)
+                    .chain(told)
+                    .collect();
+                let same = all.iter().find(|class| **class == due);
+                same.or(all.first()).cloned()
+            });
+            shows("hardened port without its fix", found)
+        }
+        None if kept => Ok(()),
+        Some(_) => Err(("still shows on the hardened port".into(), Exit::Differ)),
+        None => Err((
+            "is mended on the hardened port, and no fix is named".into(),
+            Exit::FindingGone,
+        )),
+    }
 }
 
-/// The class of the harm that a scenario does on one side.
-fn harm_of<D: Drive>(drive: &mut D, scenario: &ScenarioBuf, mode: PagingMode) -> Option<String> {
+/// What a scenario shows on one side.
+struct Told {
+    harm: Option<Class>,
+    breaches: Vec<Breach>,
+    mode: PagingMode,
+}
+
+impl Told {
+    /// The class of the harm that it does, or else of the first breach that is the finding's.
+    fn class(&self, id: &str) -> Option<String> {
+        let of = |i: &usize| explains_breach(&self.breaches, *i) == Some(id);
+        let first = (0..self.breaches.len()).find(of);
+        let told = || first.map(|i| self.breaches[i].class(self.mode));
+        self.harm
+            .clone()
+            .or_else(told)
+            .map(|class| class.to_string())
+    }
+}
+
+fn told<D: Watchable>(side: D, scenario: &ScenarioBuf, mode: PagingMode) -> Told {
+    let mut drive = Watched::new(side, Often::EachStep);
     let mut crashed = Crashed::default();
     let done = run(
-        drive,
+        &mut drive,
         &scenario.machine,
         &scenario.pages,
         &mut Given(scenario.steps.iter()),
         |_, step, outcome| crashed.see(step, outcome),
     );
-    let class = class_of(mode, &done.end.ok()?, crashed)?;
-    Some(class.to_string())
+    Told {
+        harm: done.end.ok().and_then(|end| class_of(mode, &end, crashed)),
+        breaches: drive.breaches().to_vec(),
+        mode,
+    }
 }
 
 /// What stands above the table.
 const PREFACE: &str = "<!-- made by `cargo run --release -- findings`; the words are in the headings of the scenarios -->\n\
 # Findings\n\
 \n\
-Faults of the original that harm its host. Each scenario shows one on the original and on the faithful port alike, in\n\
-the class that is named; the hardened port is free of it, and shows it again when the fix of that id is switched off.\n\
+Faults of the original that harm its host or break what isolates a guest's parts from each other. Each scenario shows one\n\
+on the original and on the faithful port alike, in the class that is named; the hardened port is free of it, and shows it\n\
+again when the fix of that id, or the one named with it, is switched off. Where the fix is `none`, it is kept.\n\
 `lgdiff findings` checks all of this. What they mean for a host is told in [SECURITY.md](SECURITY.md).\n\n";
 
 /// The findings as a table.
@@ -139,10 +206,13 @@ pub fn table(all: &[Finding]) -> String {
             .unwrap_or_default()
             .to_string_lossy();
         // A String takes whatever is written to it.
+        let id = match h.fix.map(Fix::id) {
+            Some(fix) if fix == h.id => fix.to_owned(),
+            fix => format!("{} (fix {})", h.id, fix.unwrap_or("none")),
+        };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {} | {} | `{}` | [{}]({name}) |",
-            h.id,
+            "| {id} | {} | {} | {} | {} | {} | {} | `{}` | [{}]({name}) |",
             cell(&h.title),
             h.lines,
             h.mode,

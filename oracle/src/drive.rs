@@ -65,7 +65,8 @@ impl<A: Side, B: Side> Drive for Both<A, B> {
         self.pair.start(machine, pages.iter().copied(), self.care)
     }
 
-    #[inline]
+    // In the loop that calls it: outcomes are written narrow and copied wide, for which the processor would wait.
+    #[inline(always)]
     fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
         self.pair.step(step)
     }

@@ -2,8 +2,9 @@
 //! The findings: faults of the original that are known, and how each shows.
 
 use lguest_engine::Left;
-use lguest_shadow::BugKind;
+use lguest_shadow::{BugKind, Fix};
 
+use crate::class::{Class, Kind};
 use crate::drive::End;
 use crate::watch::{Breach, Oracle, justified, memory, references, switcher, told};
 
@@ -123,6 +124,49 @@ pub fn unexplained(breaches: &[Breach]) -> impl Iterator<Item = &Breach> {
     (0..breaches.len())
         .filter(|i| explains_breach(breaches, *i).is_none())
         .map(|i| &breaches[i])
+}
+
+/// Findings that no fix mends. C27: without word from the host of each copy-on-write break, a cure would have to have
+/// every page for writing that is only read; and nobody but the guest reads what it overwrote.
+pub const KEPT: &[&str] = &["C27"];
+
+/// The breaches of a scenario on the hardened port that nothing which it keeps explains, each with the finding that it
+/// would show on a port without fixes.
+pub fn unmended(breaches: &[Breach]) -> impl Iterator<Item = (&Breach, Option<&'static str>)> {
+    let explained = |i| (&breaches[i], explains_breach(breaches, i));
+    (0..breaches.len())
+        .map(explained)
+        .filter(|(_, id)| id.is_none_or(|id| !KEPT.contains(&id)))
+}
+
+/// The fix that mends a finding; none if it is kept.
+pub fn mended_by(id: &str) -> Option<Fix> {
+    match id {
+        // Another end of what C3 begins.
+        "C26" => Some(Fix::C3),
+        _ => Fix::ALL.into_iter().find(|fix| fix.id() == id),
+    }
+}
+
+/// The finding that a class looks like, if one does.
+pub fn like(class: &Class) -> Option<&'static str> {
+    let told = TOLD.iter().find(|told| {
+        let (kind, observable) = told.oracle.observable(told.what);
+        kind == class.kind
+            && observable == class.observable
+            && (told.verbs.is_empty() || told.verbs.contains(&class.verb))
+    });
+    let shows = |(_, shows): &&(&str, Shows)| match shows {
+        Shows::Bug(kind) => class.kind == Kind::HostBug && class.observable == kind.name(),
+        Shows::LeftByStart => {
+            (class.verb, class.observable.as_str()) == ("init_guest_pagetable", "tables are left")
+        }
+        Shows::Orphans => {
+            (class.verb, class.observable.as_str()) == ("destroy", "references are left")
+        }
+    };
+    let shown = || FINDINGS.iter().find(shows).map(|(id, _)| *id);
+    told.map(|told| told.id).or_else(shown)
 }
 
 /// Whether the finding of this id shows among the breaches.

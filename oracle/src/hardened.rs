@@ -12,14 +12,16 @@ use lguest_engine::{
 };
 use lguest_shadow::{Fix, HostBug, Mixed, Mode, NoPae, Pae, Policy};
 
+use crate::class::Class;
 use crate::drive::{Both, Counts, Drive, End, Given, run};
-use crate::findings::harms;
+use crate::findings;
 use crate::harm::{self, Crashed};
 use crate::original::OriginalSide;
 use crate::report::{Divergence, slowly};
 use crate::rig::Hosts;
 use crate::scenario_buf::ScenarioBuf;
 use crate::sim::SimHost;
+use crate::watch::{Breach, Often, Watchable, Watched};
 
 /// Original and port until they part. From then on the port alone takes steps; it is also what generators look at.
 pub struct Parting<A, B> {
@@ -78,6 +80,15 @@ impl<A: Side, B: Side + Fired> Drive for Parting<A, B> {
 
     fn view(&self) -> &Runner<B> {
         &self.pair.b
+    }
+}
+
+/// The port is watched, before and after they part.
+impl<A: Side, B: Side<Host = SimHost> + Fired> Watchable for Parting<A, B> {
+    type Seen = B;
+
+    fn seen(&self) -> &B {
+        &self.pair.b.side
     }
 }
 
@@ -171,118 +182,145 @@ pub fn explain_of<B: Side + Fired>(
     }
 }
 
-/// What came of a scenario on the hardened port.
+/// What a scenario did on the port with fixes.
+pub struct Did<'a> {
+    /// How it ended there.
+    pub end: End,
+    /// The step in which the host crashed, if it did.
+    pub crashed: Crashed,
+    /// What the oracles told.
+    pub breaches: &'a [Breach],
+    /// The fixes that acted, if the sides parted.
+    pub parted: Option<u32>,
+}
+
+/// The verdict on it.
+pub struct Judged {
+    /// The fixes by which it parted from the original, if it did and they explain it.
+    pub fixes: Option<u32>,
+    /// What the oracles told that is not kept on purpose, or else harm to the host.
+    pub breaches: Vec<Divergence>,
+    /// A parting that nothing explains.
+    pub difference: Option<Box<Divergence>>,
+    /// An oracle spoke, and what is kept on purpose explains all of it.
+    pub kept: bool,
+    /// The sides parted and did not when run again: the rig is broken.
+    pub unsteady: bool,
+}
+
+impl Judged {
+    /// All that is wrong.
+    pub fn found(&self) -> impl Iterator<Item = &Divergence> {
+        self.breaches.iter().chain(self.difference.as_deref())
+    }
+}
+
+/// Judges a scenario that is over; the sides run again with this care if they parted.
+pub fn judge(
+    hosts: &Hosts,
+    scenario: &dyn Fn() -> ScenarioBuf,
+    mode: PagingMode,
+    fixes: Mixed,
+    did: &Did<'_>,
+    care: Care,
+) -> Judged {
+    let told = findings::unmended(did.breaches);
+    let mut breaches: Vec<_> = told
+        .map(|(breach, like)| harm::of_breach(mode, breach, like, scenario()))
+        .collect();
+    // What is left was told before, at the step that it comes of; a crash was told too.
+    if breaches.is_empty() && findings::harms(&did.end) {
+        breaches.extend(harm::report(mode, &did.end, did.crashed, scenario()));
+    }
+    let mut judged = Judged {
+        fixes: None,
+        kept: breaches.is_empty() && !did.breaches.is_empty(),
+        breaches,
+        difference: None,
+        unsteady: false,
+    };
+    if let Some(fired) = did.parted {
+        match explain(hosts, &scenario(), mode, fixes, fired, care) {
+            Explanation::Fixes(fixes) => judged.fixes = Some(fixes),
+            Explanation::None(found) => judged.difference = Some(found),
+            Explanation::Unsteady => judged.unsteady = true,
+        }
+    }
+    judged
+}
+
+/// What came of a scenario on the port with fixes.
 pub struct Verified {
     /// What it did.
     pub counts: Counts,
-    /// How it ended on the port.
+    /// How it ended there.
     pub end: End,
-    /// The fixes by which it parted from the original; none if it did not.
-    pub fixes: u32,
+    /// The class of the harm in that, if there is any.
+    pub harm: Option<Class>,
+    /// The verdict.
+    pub judged: Judged,
 }
 
-/// Why a scenario does not come as it should on the hardened port.
-pub enum Fault {
-    /// It parts from the original where no fix tells that it acted, or its host comes to harm.
-    Found(Box<Divergence>),
-    /// It parted, and when run again did not.
-    Unsteady,
-}
-
-/// Runs a scenario on the port with these fixes and the original, compared with this care; nothing if there is no
-/// original.
+/// Runs a scenario on the port with these fixes under the oracles and beside the original, compared with this care;
+/// nothing if there is no original.
 pub fn verify(
     hosts: &Hosts,
     scenario: &ScenarioBuf,
     mode: PagingMode,
     fixes: Mixed,
     care: Care,
-) -> Option<Result<Verified, Fault>> {
+) -> Option<Verified> {
     match mode {
-        PagingMode::Pae => verify_in::<Pae>(hosts, scenario, mode, fixes, care),
-        _ => verify_in::<NoPae>(hosts, scenario, mode, fixes, care),
+        PagingMode::Pae => {
+            let parting = hosts.parting::<Pae, _>(fixes, care)?;
+            Some(verify_on(parting, hosts, scenario, mode, fixes, care))
+        }
+        _ => {
+            let parting = hosts.parting::<NoPae, _>(fixes, care)?;
+            Some(verify_on(parting, hosts, scenario, mode, fixes, care))
+        }
     }
 }
 
-fn verify_in<M: Mode>(
+fn verify_on<D: Watchable>(
+    parting: D,
     hosts: &Hosts,
     scenario: &ScenarioBuf,
     mode: PagingMode,
     fixes: Mixed,
     care: Care,
-) -> Option<Result<Verified, Fault>>
-where
-    SimHost: PortHost<M>,
-{
-    let mut parting = hosts.parting::<M, _>(fixes, care)?;
+) -> Verified {
+    let often = match care {
+        Care::Full => Often::EachStep,
+        _ => Often::AtTimes,
+    };
+    let mut drive = Watched::new(parting, often);
     let mut crashed = Crashed::default();
     let done = run(
-        &mut parting,
+        &mut drive,
         &scenario.machine,
         &scenario.pages,
         &mut Given(scenario.steps.iter()),
         |_, step, outcome| crashed.see(step, outcome),
     );
-    // Sides that have parted no longer differ.
-    let Ok(end) = done.end else {
-        return Some(Err(Fault::Unsteady));
+    // Sides that part do not differ: the port goes on alone.
+    let end = done.end.unwrap_or(End::Lived);
+    let breaches = drive.breaches().to_vec();
+    let parted = drive.parted();
+    drop(drive);
+    let did = Did {
+        end,
+        crashed,
+        breaches: &breaches,
+        parted,
     };
-    if let Some(found) = harm::report(mode, &end, crashed, scenario.clone()) {
-        return Some(Err(Fault::Found(Box::new(found))));
-    }
-    let mut verified = Verified {
+    let judged = judge(hosts, &|| scenario.clone(), mode, fixes, &did, care);
+    Verified {
         counts: done.counts,
         end,
-        fixes: 0,
-    };
-    if let Some(fired) = parting.parted() {
-        match explain(hosts, scenario, mode, fixes, fired, care) {
-            Explanation::Fixes(fixes) => verified.fixes = fixes,
-            Explanation::None(found) => return Some(Err(Fault::Found(found))),
-            Explanation::Unsteady => return Some(Err(Fault::Unsteady)),
-        }
+        harm: harm::class_of(mode, &end, crashed),
+        judged,
     }
-    Some(Ok(verified))
-}
-
-/// What came of a scenario that a campaign ran on the port with fixes.
-pub struct Judged {
-    /// The fixes by which it parted from the original, if it did and they explain it.
-    pub fixes: Option<u32>,
-    /// Harm to the host, or a parting that nothing explains; both can be.
-    pub found: Vec<Divergence>,
-    /// The sides parted and did not when run again.
-    pub unsteady: bool,
-}
-
-/// Judges a scenario that is over: `parted` has the fixes that acted if the sides parted.
-pub fn judge(
-    hosts: &Hosts,
-    scenario: impl Fn() -> ScenarioBuf,
-    mode: PagingMode,
-    fixes: Mixed,
-    end: &End,
-    crashed: Crashed,
-    parted: Option<u32>,
-) -> Judged {
-    let mut judged = Judged {
-        fixes: None,
-        found: Vec::new(),
-        unsteady: false,
-    };
-    if harms(end) {
-        judged
-            .found
-            .extend(harm::report(mode, end, crashed, scenario()));
-    }
-    if let Some(fired) = parted {
-        match explain(hosts, &scenario(), mode, fixes, fired, Care::Cheap) {
-            Explanation::Fixes(fixes) => judged.fixes = Some(fixes),
-            Explanation::None(found) => judged.found.push(*found),
-            Explanation::Unsteady => judged.unsteady = true,
-        }
-    }
-    judged
 }
 
 /// The fixes with these ids in one mask, as the command line gives them: `C2,C23`.

@@ -11,6 +11,7 @@ use crate::findings;
 use crate::report::Divergence;
 use crate::rig::mode_name;
 use crate::scenario_buf::ScenarioBuf;
+use crate::watch::Breach;
 
 /// The step in which the host crashed, if it did in one; to be told of each step and its outcome.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +54,31 @@ fn left_name(left: &Left) -> &'static str {
         (0, _) => "references are left",
         (_, 0) => "tables are left",
         _ => "tables and references are left",
+    }
+}
+
+/// A breach as something to keep: the scenario up to the step at which it was told. `like` is the finding that it would
+/// show, if it were on a port without fixes.
+pub fn of_breach(
+    mode: PagingMode,
+    breach: &Breach,
+    like: Option<&'static str>,
+    mut scenario: ScenarioBuf,
+) -> Divergence {
+    scenario.machine.mode = mode;
+    scenario
+        .steps
+        .truncate(breach.step.map_or(0, |step| step + 1));
+    let mut text = breach.text(mode);
+    if let Some(id) = like {
+        // A String takes whatever is written to it.
+        let _ = writeln!(text, "so shows finding {id}");
+    }
+    Divergence {
+        class: breach.class(mode),
+        step: breach.step,
+        scenario,
+        text,
     }
 }
 

@@ -10,7 +10,7 @@
 //! # original: what the original does to the host; any field may go on
 //! #   on lines that begin so
 //! # hardened: what the hardened port does instead
-//! # fix: C3                               the fix that mends it, where that has another name
+//! # fix: C3                               the fix that mends it, where that has another name; `none` where none does
 //! # class: hostbug SET_PGD: outside_page  as reports have it, without the mode
 //! ```
 //!
@@ -42,8 +42,8 @@ pub struct Heading {
     pub original: String,
     /// What the hardened port does.
     pub hardened: String,
-    /// The fix that mends it.
-    pub fix: Fix,
+    /// The fix that mends it; none if it is kept.
+    pub fix: Option<Fix>,
     /// The class of the harm, without the mode.
     pub class: String,
 }
@@ -136,12 +136,13 @@ pub fn parse(text: &str) -> Result<Heading, HeadingError> {
     };
     let id = need(id, "id")?;
     let fix_id = fix.as_deref().unwrap_or(&id);
-    let Some(fix) = Fix::ALL.into_iter().find(|fix| fix.id() == fix_id) else {
+    let fix = Fix::ALL.into_iter().find(|fix| fix.id() == fix_id);
+    if fix.is_none() && fix_id != "none" {
         return wrong(
             end,
-            format!("the port has no fix {fix_id:?}; name it in `# fix: `"),
+            format!("the port has no fix {fix_id:?}; name it in `# fix: `, or say `none`"),
         );
-    };
+    }
     Ok(Heading {
         title: need(title, "title")?,
         lines: need(lines, "lines")?,
@@ -165,7 +166,9 @@ mod tests {
     fn a_heading_is_read() {
         let heading = parse(WHOLE).expect("it is whole");
         assert_eq!(heading.original, "it breaks");
-        assert_eq!((heading.fix, heading.id.as_str()), (Fix::C3, "C26"));
+        assert_eq!((heading.fix, heading.id.as_str()), (Some(Fix::C3), "C26"));
+        let kept = parse(&WHOLE.replace("# fix: C3", "# fix: none")).expect("it is whole");
+        assert_eq!(kept.fix, None);
     }
 
     #[test]

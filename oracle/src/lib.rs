@@ -32,3 +32,4 @@ pub mod trace;
 pub mod verify;
 pub mod watch;
 pub mod witness;
+pub mod wrong;

@@ -3,7 +3,6 @@
 
 use lguest_shadow::Fix;
 
-use crate::class::Kind;
 use crate::drive::{End, Run};
 use crate::findings::{explains, unexplained};
 use crate::hardened::Judged;
@@ -28,7 +27,7 @@ pub struct Tally {
     pub divergences: u64,
     /// Scenarios in which an oracle spoke, or something was left, that no finding explains.
     pub breaches: u64,
-    /// Scenarios in which an oracle spoke and a finding explains all of it.
+    /// Scenarios in which an oracle spoke and a finding explains all of it; on the port with fixes one that it keeps.
     pub known: u64,
     /// Scenarios in which the port with fixes parts from the original as its fixes explain.
     pub departures: u64,
@@ -67,13 +66,9 @@ impl Tally {
         self.stuck += run.counts.stuck;
         self.killed += u64::from(run.end == Ok(End::Killed));
         self.host_bugs += u64::from(matches!(run.end, Ok(End::Bug(_))));
-        for found in &judged.found {
-            // What comes of running with the original has its first differing step; harm is of the whole scenario.
-            match found.step {
-                None if found.class.kind != Kind::Diff => self.breaches += 1,
-                _ => self.divergences += 1,
-            }
-        }
+        self.known += u64::from(judged.kept);
+        self.breaches += u64::from(!judged.breaches.is_empty());
+        self.divergences += u64::from(judged.difference.is_some());
         if let Some(fixes) = judged.fixes {
             self.departures += 1;
             for (count, fix) in self.by_fix.iter_mut().zip(Fix::ALL) {

@@ -132,33 +132,59 @@ impl fmt::Display for End {
     }
 }
 
+/// What came of a scenario.
+pub struct OfScenario {
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The hardened port ran, and parted from the original by these fixes; none if it did not part.
+    pub hardened: Option<u32>,
+}
+
 /// Runs a scenario on both sides in one mode, with everything compared after each step, and then on the hardened port.
 pub fn verify(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> Verdict {
+    verify_all(hosts, scenario, mode).verdict
+}
+
+/// The same, and what the hardened port did.
+pub fn verify_all(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> OfScenario {
     let verdict = verify_both(hosts, scenario, mode);
     if !verdict.passed() {
-        return verdict;
+        let hardened = None;
+        return OfScenario { verdict, hardened };
     }
-    match verify_hardened(hosts, scenario, mode, 0) {
-        Verdict::Pass(..) => verdict,
-        otherwise => otherwise,
+    let of = verify_hardened(hosts, scenario, mode, 0);
+    match of.verdict {
+        Verdict::Pass(..) => OfScenario { verdict, ..of },
+        _ => of,
     }
 }
 
 /// Runs a scenario on the port with its fixes but those in the mask `without`, as far as it agrees side by side with
-/// the original: it passes if the host takes no harm and its fixes explain where the two part.
+/// the original: it passes if the oracles tell of nothing that is not kept on purpose, the host takes no harm, and its
+/// fixes explain where the two part.
 pub fn verify_hardened(
     hosts: &Hosts,
     scenario: &ScenarioBuf,
     mode: PagingMode,
     without: u32,
-) -> Verdict {
+) -> OfScenario {
     let fixes = Mixed::ALL.without(without);
-    match hardened::verify(hosts, scenario, mode, fixes, care_for(scenario)) {
-        None => Verdict::NoOriginal,
-        Some(Ok(verified)) => Verdict::Pass(verified.counts, verified.end),
-        Some(Err(hardened::Fault::Found(found))) => Verdict::Differ(found),
-        Some(Err(hardened::Fault::Unsteady)) => Verdict::Unsteady,
-    }
+    let care = care_for(scenario);
+    let Some(verified) = hardened::verify(hosts, scenario, mode, fixes, care) else {
+        return OfScenario {
+            verdict: Verdict::NoOriginal,
+            hardened: None,
+        };
+    };
+    let judged = verified.judged;
+    let hardened = Some(judged.fixes.unwrap_or(0));
+    let first = judged.breaches.into_iter().next().map(Box::new);
+    let verdict = match first.or(judged.difference) {
+        _ if judged.unsteady => Verdict::Unsteady,
+        Some(found) => Verdict::Differ(found),
+        None => Verdict::Pass(verified.counts, verified.end),
+    };
+    OfScenario { verdict, hardened }
 }
 
 /// Runs a scenario on both sides in one mode, with everything compared after each step.
@@ -253,9 +279,11 @@ fn verify_recorded(hosts: &Hosts, scenario: &ScenarioBuf, mode: PagingMode) -> V
         return Verdict::Unsteady;
     };
     drop(lanes);
-    match done.end {
-        Ok(end) => judge(scenario, done.counts, end),
-        Err(failure) => otherwise(failure, || investigate(hosts, scenario, mode)),
+    let breach = findings::unexplained(&done.breaches).next();
+    match (done.end, breach) {
+        (Ok(_), Some(breach)) => Verdict::Breach(*breach, mode),
+        (Ok(end), None) => judge(scenario, done.counts, end),
+        (Err(failure), _) => otherwise(failure, || investigate(hosts, scenario, mode)),
     }
 }
 
@@ -278,6 +306,8 @@ pub struct OfTrace {
     pub verdict: Verdict,
     /// What a reader should know, with the line.
     pub notes: Vec<(u64, String)>,
+    /// The hardened port ran, and did otherwise than was recorded by these fixes.
+    pub hardened: Option<u32>,
 }
 
 /// Replays a trace on both sides, or on the port alone if there is no original, and holds them to it; then the
@@ -298,9 +328,11 @@ pub fn verify_trace(hosts: &Hosts, path: &Path) -> Result<OfTrace, LoadError> {
     if !hardened.verdict.passed() {
         return Ok(hardened);
     }
-    // Those of the importer are the same in both.
-    let notes = hardened.notes;
-    Ok(OfTrace { notes, ..of })
+    // The importer's notes are the same in both.
+    Ok(OfTrace {
+        verdict: of.verdict,
+        ..hardened
+    })
 }
 
 /// Replays a trace on what `subject` names, and holds that to it.
@@ -312,29 +344,42 @@ pub fn verify_trace_on(hosts: &Hosts, path: &Path, subject: Subject) -> Result<O
     let reader = Reader::open(path).map_err(|e| LoadError::new(path, Why::Unreadable(e)))?;
     let mut import = Import::new(reader, Detail::Reads).map_err(broken)?;
     let machine = import.machine;
-    let verdict = match lanes(hosts, subject, machine.mode, Care::Cheap) {
-        Some(mut lanes) => hold(&mut *lanes, &mut import).map_err(broken)?,
-        None => Verdict::NoOriginal,
+    let (verdict, fixes) = match lanes(hosts, subject, machine.mode, Care::Cheap) {
+        Some(mut lanes) => hold(&mut *lanes, &mut import, subject).map_err(broken)?,
+        None => (Verdict::NoOriginal, 0),
     };
     Ok(OfTrace {
         mode: machine.mode,
         verdict,
         notes: import.notes,
+        hardened: matches!(subject, Subject::Hardened { .. }).then_some(fixes),
     })
 }
 
-fn hold(lanes: &mut dyn Lanes, import: &mut Import) -> Result<Verdict, TraceError> {
+fn hold(
+    lanes: &mut dyn Lanes,
+    import: &mut Import,
+    subject: Subject,
+) -> Result<(Verdict, u32), TraceError> {
     let machine = import.machine;
     let done = replay(lanes, &machine, &[], import, true)?;
+    let mut acted = 0;
     for (line, fixes) in done.departures {
+        acted |= fixes;
         let what = format!(
             "the hardened port does otherwise than was recorded, by fix {}",
             hardened::names(fixes)
         );
         import.notes.push((line, what));
     }
-    Ok(match done.end {
-        Ok(end) => Verdict::Pass(done.counts, end),
-        Err(failure) => otherwise(failure, || None),
-    })
+    let breach = match subject {
+        Subject::Hardened { .. } => findings::unmended(&done.breaches).next().map(|told| told.0),
+        _ => findings::unexplained(&done.breaches).next(),
+    };
+    let verdict = match (done.end, breach) {
+        (Err(failure), _) => otherwise(failure, || None),
+        (Ok(_), Some(breach)) => Verdict::Breach(*breach, machine.mode),
+        (Ok(end), None) => Verdict::Pass(done.counts, end),
+    };
+    Ok((verdict, acted))
 }

@@ -65,6 +65,7 @@ fn every_finding_is_minimized_and_keeps_its_class() {
                     scenario,
                     *mode,
                     Keep::Class,
+                    None,
                     &budget,
                     &|_| {},
                 )
@@ -79,21 +80,27 @@ fn every_finding_is_minimized_and_keeps_its_class() {
                 print(left)
             );
             assert_eq!(left.machine.expect, scenario.machine.expect);
-            let mut eye = eye(&hosts, Subject::Both, *mode, &scenario).expect("the original");
-            let class = eye.see(left).expect("harm").class;
+            let mut eye = eye(&hosts, Subject::Both, *mode, &scenario, None).expect("the original");
+            let class = eye.see(left, None).expect("harm").class;
             assert_eq!(class, small.class);
             assert!(
                 matches!(class.kind, Kind::HostBug | Kind::Breach),
                 "{class}"
             );
             minimal::assert_minimal(left, &mut |candidate| {
-                eye.see(candidate).is_some_and(|seen| seen.class == class)
+                eye.see(candidate, Some(&class))
+                    .is_some_and(|seen| seen.class == class)
             });
             assert_eq!(again(&scenario).done.scenario, *left, "the same again");
             assert_eq!(again(left).done.scenario, *left, "nothing is left to do");
-            let found = divergence(&hosts, Subject::Both, left, *mode).expect("a report");
+            let found = divergence(&hosts, Subject::Both, left, *mode, None).expect("a report");
             assert_eq!(found.class, class);
-            assert!(found.text.contains("all sides agree: "), "{}", found.text);
+            let told = ["all sides agree: ", "so shows finding "];
+            assert!(
+                told.iter().any(|told| found.text.contains(told)),
+                "{}",
+                found.text
+            );
             classes += 1;
         }
     }
@@ -115,6 +122,7 @@ fn a_kind_is_kept_where_a_class_need_not_be() {
             &scenario,
             mode,
             keep,
+            None,
             &budget,
             &|_| {},
         );
@@ -227,7 +235,7 @@ fn other_classes_are_kept_once_each_and_not_followed() {
     let hosts = Hosts::new().expect("room for two hosts");
     let class = |text: &str| {
         let scenario = parse(text).expect("a scenario");
-        let found = divergence(&hosts, Subject::Both, &scenario, PagingMode::NoPae);
+        let found = divergence(&hosts, Subject::Both, &scenario, PagingMode::NoPae, None);
         found.expect("harm").class
     };
     let head = "machine mode=nopae\nexpect agree\nLGUEST_INIT 0x0\n";
@@ -273,7 +281,7 @@ fn the_classes_of_a_campaign_come_out_the_same_on_any_number_of_threads() {
         for (index, file) in (0..).zip(find(&corpora("findings")).expect("findings")) {
             let scenario = load(&file).expect("a scenario");
             for mode in modes(scenario.machine.mode) {
-                let found = divergence(&hosts, Subject::Both, &scenario, *mode);
+                let found = divergence(&hosts, Subject::Both, &scenario, *mode, None);
                 let found = found.expect("harm");
                 witnesses.add(index, &found, "a test").expect("a witness");
             }
@@ -297,7 +305,13 @@ fn the_classes_of_a_campaign_come_out_the_same_on_any_number_of_threads() {
             );
             let scenario = load(&minimal.file).expect("a scenario");
             assert_eq!(scenario.steps.len(), minimal.steps);
-            let found = divergence(&hosts, Subject::Both, &scenario, scenario.machine.mode);
+            let found = divergence(
+                &hosts,
+                Subject::Both,
+                &scenario,
+                scenario.machine.mode,
+                None,
+            );
             assert_eq!(found.expect("harm").class, *class);
         }
         assert!(*announced.lock().expect("a number") >= witnesses.classes.len());
@@ -323,6 +337,7 @@ fn an_emitted_test_compiles_and_is_emitted_again_to_the_letter() {
         &scenario,
         mode,
         Keep::Class,
+        None,
         &budget,
         &|_| {},
     );
@@ -370,6 +385,7 @@ SET_PTE 0x0 0x11920000 0x44020
             &scenario,
             mode,
             keep,
+            None,
             &budget,
             &|_| {},
         );

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Mistakes planted in the port, and in traces: a replay tells each, at its record and by the right thing alone.
 
+#[path = "common/planted.rs"]
+mod planted;
+
 use std::io::Cursor;
 use std::path::Path;
 
-use lguest_engine::{Demand, Machine, Machinery, PageRecord, PortSide, Side, State, cpu};
+use lguest_engine::{Demand, Machinery, PortSide, Side, cpu};
 use lguest_oracle::sim::SimHost;
 use lguest_oracle::trace::lanes::One;
 use lguest_oracle::trace::verify::replay;
 use lguest_oracle::trace::{Detail, Failure, Import, Mismatch, Reader};
 use lguest_shadow::{Faithful, HostBug, NoPae};
+use planted::{Bug, Planted};
 
 /// What goes wrong, once.
 #[derive(Clone, Copy, PartialEq)]
@@ -24,16 +28,15 @@ enum Mistake {
     Fault,
 }
 
-/// The port, with a mistake in the call of this number.
-struct Faulty<S> {
-    port: S,
+/// A mistake in the call of this number.
+struct Once {
     mistake: Mistake,
     at: u32,
     calls: u32,
     last_fault: u32,
 }
 
-impl<S: Side> Faulty<S> {
+impl Once {
     fn due(&mut self, mistake: Mistake) -> bool {
         self.calls += 1;
         if self.mistake != mistake || self.calls < self.at {
@@ -43,49 +46,22 @@ impl<S: Side> Faulty<S> {
         true
     }
 
-    fn change_entry(&self) {
-        let chain = cpu::chain(
-            self.port.host(),
-            self.port.current_root(),
-            false,
-            self.last_fault,
-        );
+    fn change_entry<S: Side>(&self, port: &S) {
+        let chain = cpu::chain(port.host(), port.current_root(), false, self.last_fault);
         assert!(chain.complete);
         let (pa, _) = chain.entries[chain.len - 1];
-        let words = self.port.host().table(pa >> 12).expect("a table");
+        let words = port.host().table(pa >> 12).expect("a table");
         let cell = &words[(pa as usize >> 2) & 1023];
         cell.set(cell.get() ^ 2);
     }
 }
 
-impl<S: Side> Side for Faulty<S> {
-    type Host = S::Host;
-
-    fn host(&self) -> &S::Host {
-        self.port.host()
-    }
-
-    fn pae(&self) -> bool {
-        self.port.pae()
-    }
-
-    fn reset(&mut self, machine: &Machine, pages: &mut dyn Iterator<Item = PageRecord>) {
-        self.port.reset(machine, pages);
-    }
-
-    fn init_guest_pagetable(&mut self) -> Result<i32, HostBug> {
-        self.port.init_guest_pagetable()
-    }
-
-    fn do_hypercalls(&mut self, args: &[u32; 5]) -> Result<(), HostBug> {
-        self.port.do_hypercalls(args)
-    }
-
-    fn demand_page(&mut self, vaddr: u32, errcode: u32) -> Result<Demand, HostBug> {
-        let mut demand = self.port.demand_page(vaddr, errcode)?;
+impl<S: Side> Bug<S> for Once {
+    fn demand_page(&mut self, port: &mut S, vaddr: u32, errcode: u32) -> Result<Demand, HostBug> {
+        let mut demand = port.demand_page(vaddr, errcode)?;
         if demand.fixed && self.last_fault >> 12 != vaddr >> 12 {
             if self.due(Mistake::Entry) {
-                self.change_entry();
+                self.change_entry(port);
             }
             self.last_fault = vaddr;
         }
@@ -95,42 +71,10 @@ impl<S: Side> Side for Faulty<S> {
         Ok(demand)
     }
 
-    fn map_switcher_in_guest(&mut self) -> Result<(), HostBug> {
-        self.port.map_switcher_in_guest()
-    }
-
-    fn guest_pa(&mut self, vaddr: u32) -> Result<u32, HostBug> {
-        self.port.guest_pa(vaddr)
-    }
-
-    fn try_guest_pa(&mut self, vaddr: u32) -> Result<(bool, u32), HostBug> {
-        let (found, paddr) = self.port.try_guest_pa(vaddr)?;
+    fn try_guest_pa(&mut self, port: &mut S, vaddr: u32) -> Result<(bool, u32), HostBug> {
+        let (found, paddr) = port.try_guest_pa(vaddr)?;
         let wrong = self.due(Mistake::Address);
         Ok((found, paddr + u32::from(wrong)))
-    }
-
-    fn free_guest_pagetable(&mut self) -> Result<(), HostBug> {
-        self.port.free_guest_pagetable()
-    }
-
-    fn state(&self) -> State {
-        self.port.state()
-    }
-
-    fn pins(&self) -> u32 {
-        self.port.pins()
-    }
-
-    fn dead(&self) -> i32 {
-        self.port.dead()
-    }
-
-    fn lguest_data(&self) -> u32 {
-        self.port.lguest_data()
-    }
-
-    fn current_root(&self) -> u32 {
-        self.port.current_root()
     }
 }
 
@@ -143,12 +87,14 @@ fn told(reader: Reader, mistake: Mistake, at: u32) -> Option<Mismatch> {
     let host = SimHost::new().expect("room for a host");
     let mut import = Import::new(reader, Detail::Reads).expect("a trace");
     let machine = import.machine;
-    let faulty = Faulty {
-        port: PortSide::<NoPae, _, _>::new(&host, Faithful),
-        mistake,
-        at,
-        calls: 0,
-        last_fault: 0,
+    let faulty = Planted {
+        side: PortSide::<NoPae, _, _>::new(&host, Faithful),
+        bug: Once {
+            mistake,
+            at,
+            calls: 0,
+            last_fault: 0,
+        },
     };
     let mut lane = One::new("port", faulty);
     let done = replay(&mut lane, &machine, &[], &mut import, true).expect("a whole trace");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Mutation of scenarios as scenarios: whole steps move, numbers jump to this machine's boundaries, qualifiers come
-//! and go. What it makes is canonical and depends on the input and the seed alone.
+//! and go. What it makes is canonical and depends on the input, the seed and the fuzzer's own changes of numbers alone.
 
 mod dice;
 mod number;
@@ -19,9 +19,12 @@ const PAGES: usize = 8;
 /// Bytes of a step.
 const STEP: usize = 48;
 
+/// A change of a number that the fuzzer makes, in place: it knows what numbers the code compared.
+pub type Number<'a> = dyn FnMut(&mut [u8]) + 'a;
+
 /// Mutates the scenario that the first `size` bytes of `data` mean, in place; the new size, or nothing if the bytes had
 /// better be mutated as bytes.
-pub fn mutate(data: &mut [u8], size: usize, seed: u32) -> Option<usize> {
+pub fn mutate(data: &mut [u8], size: usize, seed: u32, number: &mut Number<'_>) -> Option<usize> {
     let mut dice = Dice::new(seed.into());
     if data.len() < HEAD || dice.one_in(64) {
         return None;
@@ -29,7 +32,7 @@ pub fn mutate(data: &mut [u8], size: usize, seed: u32) -> Option<usize> {
     let mut scenario = read(&data[..size.min(data.len())]);
     let room = MAX_STEPS.min((data.len() - HEAD) / STEP);
     for _ in 0..1 + dice.few() {
-        once(&mut scenario, &mut dice);
+        once(&mut scenario, &mut dice, number);
     }
     Some(store(&mut scenario, room, data))
 }
@@ -76,7 +79,7 @@ fn store(scenario: &mut ScenarioBuf, room: usize, out: &mut [u8]) -> usize {
 }
 
 /// One change.
-fn once(scenario: &mut ScenarioBuf, dice: &mut Dice) {
+fn once(scenario: &mut ScenarioBuf, dice: &mut Dice, number: &mut Number<'_>) {
     if scenario.steps.is_empty() {
         step::begin(scenario, dice);
         return;
@@ -100,7 +103,8 @@ fn once(scenario: &mut ScenarioBuf, dice: &mut Dice) {
             scenario.steps.splice(to..to, copy);
         }
         13..15 => scenario.steps.swap(at, dice.below(len as u32) as usize),
-        15..21 => step::argument(scenario, at, dice),
+        15..20 => step::argument(scenario, at, dice),
+        20 => step::by_fuzzer(&mut scenario.steps[at], dice, number),
         21..23 => step::flip(scenario, at, dice),
         23..25 => step::retarget(scenario, at, dice),
         25..29 => step::qualifier(scenario, at, dice),

@@ -5,6 +5,7 @@ use lguest_engine::scenario::HYPERCALLS;
 use lguest_engine::{During, Event, Quals, Step, Verb};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 
+use super::Number;
 use super::dice::Dice;
 use super::number::{boundary, entry, page, table, top, vaddr};
 
@@ -149,6 +150,26 @@ pub fn argument(scenario: &mut ScenarioBuf, at: usize, dice: &mut Dice) {
         _ => dice.bits() as u32,
     };
     scenario.steps[at].args[i] = value;
+}
+
+/// Has the fuzzer change one argument, or two that lie together as an entry does.
+pub fn by_fuzzer(step: &mut Step, dice: &mut Dice, number: &mut Number<'_>) {
+    let i = dice.below(5) as usize;
+    let both = i < 4 && dice.one_in(2);
+    let mut bytes = [0; 8];
+    let (low, high) = bytes.split_at_mut(4);
+    low.copy_from_slice(&step.args[i].to_le_bytes());
+    if both {
+        high.copy_from_slice(&step.args[i + 1].to_le_bytes());
+        number(&mut bytes);
+    } else {
+        number(low);
+    }
+    let [a, b, c, d, e, f, g, h] = bytes;
+    step.args[i] = u32::from_le_bytes([a, b, c, d]);
+    if both {
+        step.args[i + 1] = u32::from_le_bytes([e, f, g, h]);
+    }
 }
 
 /// Flips one bit of an entry's flags, an error code, or any argument.

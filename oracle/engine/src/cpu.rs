@@ -102,6 +102,7 @@ pub struct Chain {
 }
 
 /// Reads the entries for `vaddr` below the top level at physical address `root`.
+#[inline]
 pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain {
     let mut found = Chain::default();
     let levels: &[(u32, u32)] = if pae {
@@ -116,7 +117,10 @@ pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain 
         let Some(value) = entry(host, pa, pae) else {
             return found;
         };
-        found.entries[level] = (pa, value);
+        // Not by index: a kernel's object must have no site that panics.
+        if let Some(place) = found.entries.get_mut(level) {
+            *place = (pa, value);
+        }
         found.len = level + 1;
         if level + 1 == levels.len() {
             found.complete = true;
@@ -169,6 +173,24 @@ pub fn walk<H: Machinery>(
     fetch: bool,
     processor: Processor,
 ) -> Result<u64, u32> {
+    // Two walks, each with its levels known.
+    if pae {
+        walk_in(host, root, true, vaddr, request, fetch, processor)
+    } else {
+        walk_in(host, root, false, vaddr, request, fetch, processor)
+    }
+}
+
+#[inline(always)]
+fn walk_in<H: Machinery>(
+    host: &H,
+    root: u32,
+    pae: bool,
+    vaddr: u32,
+    request: Request,
+    fetch: bool,
+    processor: Processor,
+) -> Result<u64, u32> {
     let found = chain(host, root, pae, vaddr);
     let told = if fetch && pae && processor.nx {
         FETCH
@@ -178,8 +200,9 @@ pub fn walk<H: Machinery>(
     let fault = |protection| Err(request.fault(protection) | told);
     let rights_from = usize::from(pae);
     let reserved = if pae { processor.reserved() } else { 0 };
-    let (mut rights, mut any) = (u64::MAX, 0);
-    for (level, &(_, value)) in found.entries[..found.len].iter().enumerate() {
+    let (mut rights, mut any, mut leaf) = (u64::MAX, 0, 0);
+    for (level, &(_, value)) in found.entries.iter().take(found.len).enumerate() {
+        leaf = value;
         if value & P == 0 {
             return fault(false);
         }
@@ -201,17 +224,13 @@ pub fn walk<H: Machinery>(
     if fetch && any & NX != 0 {
         return fault(true);
     }
-    for (level, &(pa, value)) in found.entries[..found.len]
-        .iter()
-        .enumerate()
-        .skip(rights_from)
-    {
+    let walked = found.entries.iter().take(found.len).enumerate();
+    for (level, &(pa, value)) in walked.skip(rights_from) {
         let last = level + 1 == found.len;
         let want = if last && request.write { A | D } else { A };
         if value & want != want {
             set_bits(host, pa, want);
         }
     }
-    let (_, leaf) = found.entries[found.len - 1];
     Ok((leaf & ADDRESS) >> 12)
 }

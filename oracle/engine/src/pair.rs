@@ -151,7 +151,7 @@ impl<A: Side, B: Side> Pair<A, B> {
     }
 
     /// One step on both.
-    #[inline]
+    #[inline(always)]
     pub fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
         let a = self.a.step(step);
         let b = self.b.step(step);

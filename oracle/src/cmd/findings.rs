@@ -41,10 +41,13 @@ pub fn findings(args: &FindingsArgs, interrupted: &AtomicBool) -> Exit {
                 return exit.and(Exit::Interrupted);
             }
             let (said, of) = match verify(&hosts, finding, *mode) {
-                Ok(()) => (
-                    "shows as it should, and not on the hardened port".into(),
-                    Exit::Agree,
-                ),
+                Ok(()) => {
+                    let said = match finding.heading.fix {
+                        Some(_) => "shows as it should, and not on the hardened port",
+                        None => "shows as it should, and the hardened port keeps it",
+                    };
+                    (said.into(), Exit::Agree)
+                }
                 Err((said, of)) => (said, of),
             };
             exit = exit.and(of);

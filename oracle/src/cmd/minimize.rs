@@ -123,6 +123,7 @@ fn with_progress(
             scenario,
             mode,
             keep,
+            None,
             &budget,
             &progress,
         )
@@ -249,7 +250,7 @@ fn others(out: &Path, hosts: &Hosts, small: &Small) -> Result<(), (PathBuf, std:
     let mut witnesses = Witnesses::new(&folder, Subject::Both).map_err(failed)?;
     let mode = small.done.scenario.machine.mode;
     for (class, scenario) in &small.done.others {
-        let Some(found) = divergence(hosts, Subject::Both, scenario, mode) else {
+        let Some(found) = divergence(hosts, Subject::Both, scenario, mode, Some(class)) else {
             continue;
         };
         let origin = format!("met while {} was minimized", small.class.id());

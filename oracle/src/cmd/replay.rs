@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lguest_engine::PagingMode;
+use lguest_shadow::Fix;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{ReplayArgs, ReplaySubject, reference, usage};
@@ -15,7 +16,8 @@ use crate::recording::orphans_told;
 use crate::rig::{Hosts, Subject, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::verify::{
-    Verdict, verify, verify_by_recording, verify_hardened, verify_trace, verify_trace_on,
+    OfScenario, Verdict, verify_all, verify_by_recording, verify_hardened, verify_trace,
+    verify_trace_on,
 };
 use crate::witness::write_whole;
 
@@ -27,6 +29,8 @@ pub struct Case {
     pub time: Duration,
     /// What came of it.
     pub verdict: Verdict,
+    /// The hardened port ran, and parted by these fixes.
+    pub hardened: Option<u32>,
 }
 
 /// The files below all paths, in order.
@@ -75,10 +79,43 @@ pub fn finish(exit: Exit, cases: &[Case], suite: &str, junit: Option<&Path>) -> 
     if verified != 0 {
         println!("{suite}: {verified} recorded results verified on each side");
     }
+    if let Some(line) = hardened_line(cases) {
+        println!("{suite}: {line}");
+    }
     match junit.map(|path| (path, write_whole(path, junit_of(cases, suite).as_bytes()))) {
         Some((path, Err(error))) => exit.and(usage(format!("{}: {error}", path.display()))),
         _ => exit,
     }
+}
+
+/// What the hardened port did, if it ran.
+fn hardened_line(cases: &[Case]) -> Option<String> {
+    let ran: Vec<u32> = cases.iter().filter_map(|case| case.hardened).collect();
+    if ran.is_empty() {
+        return None;
+    }
+    let departs = ran.iter().filter(|fixes| **fixes != 0).count();
+    let by_fix: Vec<_> = Fix::ALL
+        .into_iter()
+        .map(|fix| {
+            (
+                fix,
+                ran.iter().filter(|fixes| **fixes & fix.bit() != 0).count(),
+            )
+        })
+        .filter(|(_, count)| *count != 0)
+        .map(|(fix, count)| format!("{} {count}", fix.id()))
+        .collect();
+    let by_fix = match departs {
+        0 => String::new(),
+        _ => format!(", as fixes explain: {}", by_fix.join(", ")),
+    };
+    Some(format!(
+        "the hardened port ran {} of {} under the oracles: {} as the original does, {departs} depart{by_fix}",
+        ran.len(),
+        cases.len(),
+        ran.len() - departs
+    ))
 }
 
 /// What scenarios are held to.
@@ -117,7 +154,8 @@ pub fn run_files(
     };
     let (mut exit, mut cases) = (Exit::Agree, Vec::new());
     for (file, scenario) in inputs {
-        let mut add = |mode, verdict: Verdict, begun: Instant| {
+        let mut add = |mode, of: OfScenario, begun: Instant| {
+            let OfScenario { verdict, hardened } = of;
             let name = format!("{} [{}]", file.display(), mode_name(mode));
             if !(quiet && verdict.passed()) {
                 println!("{name}: {verdict}");
@@ -133,13 +171,17 @@ pub fn run_files(
                 name,
                 time: begun.elapsed(),
                 verdict,
+                hardened,
             });
         };
         let done = match &scenario {
             Some(scenario) => {
                 let judge = |mode| match judge {
-                    Judge::Sides(true) => verify(&hosts, scenario, mode),
-                    Judge::Sides(false) => verify_by_recording(&hosts, file, scenario, mode),
+                    Judge::Sides(true) => verify_all(&hosts, scenario, mode),
+                    Judge::Sides(false) => OfScenario {
+                        verdict: verify_by_recording(&hosts, file, scenario, mode),
+                        hardened: None,
+                    },
                     Judge::Hardened(without) => verify_hardened(&hosts, scenario, mode, without),
                 };
                 of_scenario(&judge, scenario, interrupted, &mut add)
@@ -157,11 +199,11 @@ pub fn run_files(
 }
 
 /// Takes the verdict on a mode that was begun then.
-type Add<'a> = dyn FnMut(PagingMode, Verdict, Instant) + 'a;
+type Add<'a> = dyn FnMut(PagingMode, OfScenario, Instant) + 'a;
 
 /// Judges a scenario in each of its modes; why that was broken off, if it was.
 fn of_scenario(
-    judge: &dyn Fn(PagingMode) -> Verdict,
+    judge: &dyn Fn(PagingMode) -> OfScenario,
     scenario: &ScenarioBuf,
     interrupted: &AtomicBool,
     add: &mut Add<'_>,
@@ -197,7 +239,8 @@ fn of_trace(
             for (line, note) in &of.notes {
                 eprintln!("{}:{line}: {note}", file.display());
             }
-            add(of.mode, of.verdict, begun);
+            let (verdict, hardened) = (of.verdict, of.hardened);
+            add(of.mode, OfScenario { verdict, hardened }, begun);
             Exit::Agree
         }
         Err(error) => usage(error),

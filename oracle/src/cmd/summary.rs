@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::campaign::{Options, Report};
 use crate::exit::Exit;
+use crate::findings::like;
 use crate::rig::{Subject, mode_name};
 use crate::witness::repeat;
 
@@ -62,8 +63,9 @@ pub fn print(options: &Options, report: &Report) {
             .first
             .1
             .map_or("start".into(), |step| format!("step {}", step + 1));
+        let like = like(class).map_or(String::new(), |id| format!("; so shows finding {id}"));
         println!(
-            "{} {class}: {} times, first in scenario {}, {step}",
+            "{} {class}: {} times, first in scenario {}, {step}{like}",
             class.id(),
             record.count,
             record.first.0
@@ -125,6 +127,7 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
             json!({
                 "id": class.id(),
                 "class": class.to_string(),
+                "like": like(class),
                 "count": record.count,
                 "scenario": record.first.0,
                 "step": record.first.1,

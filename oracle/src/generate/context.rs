@@ -75,29 +75,30 @@ impl Context {
 
     /// Says a step of a well-behaved guest; the scenario's plan may let something befall it.
     #[inline(always)]
-    pub fn push(&mut self, step: Step) {
+    pub fn push(&mut self, verb: Verb, args: [u32; 5]) {
         if self.plan.due() {
-            self.push_befallen(step);
+            self.push_befallen(verb, args);
         } else {
-            self.say(step);
+            self.say(Step::new(verb, args));
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn push_befallen(&mut self, mut step: Step) {
+    fn push_befallen(&mut self, verb: Verb, args: [u32; 5]) {
+        let mut step = Step::new(verb, args);
         Plan::befall(self, &mut step);
         self.say(step);
     }
 
     #[inline(always)]
     pub fn verb(&mut self, verb: Verb, args: [u32; 3]) {
-        self.push(Step::new(verb, [args[0], args[1], args[2], 0, 0]));
+        self.push(verb, [args[0], args[1], args[2], 0, 0]);
     }
 
     #[inline(always)]
     pub fn call(&mut self, args: [u32; 5]) {
-        self.push(Step::new(Verb::Hypercall, args));
+        self.push(Verb::Hypercall, args);
     }
 
     #[inline]
@@ -114,7 +115,7 @@ impl Context {
         } else {
             0
         };
-        self.push(Step::new(Verb::Write, [at, value as u32, high, width, 0]));
+        self.push(Verb::Write, [at, value as u32, high, width, 0]);
     }
 
     #[inline]

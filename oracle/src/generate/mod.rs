@@ -71,6 +71,8 @@ pub struct Generator {
     doomed: bool,
     /// It ends with a step that destroys the guest.
     destroys: bool,
+    /// Number of the step, from 0, with which its end begins that is meant to be deadly.
+    deadly: Option<u32>,
 }
 
 impl Generator {
@@ -91,6 +93,7 @@ impl Generator {
             stillborn: false,
             doomed: false,
             destroys: false,
+            deadly: None,
         };
         generator.reset(seed, profile, index, mode);
         generator
@@ -130,6 +133,7 @@ impl Generator {
         self.stillborn = ctx.rng.percent(stillborn);
         self.doomed = ctx.rng.percent(doomed);
         self.destroys = ctx.rng.one_in(8);
+        self.deadly = None;
         self.length = match profile {
             Profile::Boot if ctx.rng.percent(90) => ctx.rng.range(1000, 3000),
             Profile::Boot => ctx.rng.range(150, 1000),
@@ -151,6 +155,12 @@ impl Generator {
         }
     }
 
+    /// The number of the step, from 0, from which on it is meant to die, if it has come so far.
+    #[must_use]
+    pub fn deadly(&self) -> Option<usize> {
+        self.deadly.map(|step| step as usize)
+    }
+
     /// Says more steps; false at the end of the scenario.
     #[inline(never)]
     fn refill<S: Side>(&mut self, world: &Runner<S>) -> bool {
@@ -159,6 +169,7 @@ impl Generator {
         ctx.drop_rest();
         match self.stage {
             Stage::Start if self.stillborn => {
+                self.deadly = Some(ctx.emitted);
                 deadly::stillborn(ctx);
                 self.stage = Stage::End(ctx.rng.below(3));
             }
@@ -177,6 +188,7 @@ impl Generator {
             Stage::Life if ctx.emitted >= self.length => {
                 let view = View::new(world, &self.machine);
                 if self.doomed && view.state.lguest_data != 0 && !view.state.linear_pages {
+                    self.deadly = Some(ctx.emitted);
                     deadly::act(ctx, &view);
                 }
                 self.stage = Stage::End(if self.doomed { ctx.rng.below(4) } else { 0 });

@@ -133,6 +133,7 @@ fn one(options: &Options<'_>, (class, _, path): &Job) -> Result<Option<Small>, S
         &scenario,
         mode,
         Keep::Class,
+        Some(class),
         &budget,
         &|_| {},
     )
@@ -174,7 +175,7 @@ fn keep(
         if witnesses.classes.contains_key(other) {
             continue;
         }
-        let found = divergence(&hosts, options.subject, scenario, mode)
+        let found = divergence(&hosts, options.subject, scenario, mode, Some(other))
             .filter(|found| found.class == *other)
             .ok_or_else(|| format!("{other} does not show again"))?;
         let origin = format!("met while {} was minimized", class.id());

@@ -10,6 +10,7 @@ use lguest_engine::PagingMode;
 use super::sides::{Keep, Same, eye};
 use super::{Budget, Minimized, Progress, minimize};
 use crate::class::{Class, verb_name};
+use crate::findings;
 use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject};
 use crate::scenario_buf::ScenarioBuf;
@@ -38,19 +39,26 @@ impl fmt::Display for Small {
     }
 }
 
-/// Minimizes what a scenario shows to this subject in this mode; nothing if it shows nothing.
+/// Minimizes what a scenario shows to this subject in this mode, the class `want` if it shows several; nothing if it
+/// shows nothing.
 pub fn small(
     hosts: &Hosts,
     subject: Subject,
     scenario: &ScenarioBuf,
     mode: PagingMode,
     keep: Keep,
+    want: Option<&Class>,
     budget: &Budget<'_>,
     progress: &dyn Fn(Progress),
 ) -> Option<Small> {
     let mut scenario = scenario.clone();
     scenario.machine.mode = mode;
-    let mut goal = Same::new(eye(hosts, subject, mode, &scenario)?, keep, &scenario)?;
+    let mut goal = Same::new(
+        eye(hosts, subject, mode, &scenario, want)?,
+        keep,
+        &scenario,
+        want,
+    )?;
     let done = minimize(&scenario, &mut goal, budget, progress)?;
     // Of a kind that is kept, another class may be what is left.
     let class = goal.class_of(&done.scenario)?;
@@ -61,19 +69,20 @@ pub fn small(
     })
 }
 
-/// What a scenario shows, as a report has it.
+/// What a scenario shows, as a report has it: the class `want`, if it shows several.
 pub fn divergence(
     hosts: &Hosts,
     subject: Subject,
     scenario: &ScenarioBuf,
     mode: PagingMode,
+    want: Option<&Class>,
 ) -> Option<Divergence> {
     if subject == Subject::Both
         && let Some(found) = investigate(hosts, scenario, mode)
     {
         return Some(found);
     }
-    let seen = eye(hosts, subject, mode, scenario)?.see(scenario)?;
+    let seen = eye(hosts, subject, mode, scenario, want)?.see(scenario, want)?;
     let mut text = format!("class {} {}\n", seen.class.id(), seen.class);
     let step = seen.steps.checked_sub(1);
     // What is seen when the guest is destroyed need not have a step of its own.
@@ -81,6 +90,9 @@ pub fn divergence(
         && verb_name(Some(last)) == seen.class.verb
     {
         text.push_str(&format!("step {}: {}\n", seen.steps, step_text(last)));
+    }
+    if let Some(id) = findings::like(&seen.class) {
+        text.push_str(&format!("so shows finding {id}\n"));
     }
     if let Some(end) = seen.end {
         text.push_str(&format!("all sides agree: {end}\n"));
@@ -115,7 +127,7 @@ pub fn write(
         text.push_str(&format!("# {line}\n"));
     }
     text.push_str(&print::print(scenario));
-    if let Some(found) = divergence(hosts, subject, scenario, scenario.machine.mode) {
+    if let Some(found) = divergence(hosts, subject, scenario, scenario.machine.mode, Some(class)) {
         let report = format!("{}repeat: {}\n", found.text, repeat(path, subject));
         write_whole(&path.with_extension("txt"), report.as_bytes())?;
     }

@@ -18,6 +18,8 @@ struct PageMap {
     present: bool,
     writable: bool,
     copy_on_write: bool,
+    /// It is listed as one that is not as it was at first.
+    moved: bool,
 }
 
 /// A frame; its words stay allocated, zeroed, from one scenario to the next.
@@ -39,6 +41,8 @@ fn blocks(first: u32, last: u32) -> u64 {
 /// Guest frames by number from 0: first one for each page, then the copies.
 pub struct Memory {
     map: Vec<Cell<PageMap>>,
+    /// Pages that are not mapped as they were at first, each once.
+    moved: RefCell<Vec<u32>>,
     frames: Vec<Frame>,
     /// For each copy, in order, the page that it was made for.
     copies: RefCell<Vec<u32>>,
@@ -51,11 +55,27 @@ fn zeroed() -> Box<FrameWords> {
     Box::new([const { Cell::new(0) }; 1024])
 }
 
+impl PageMap {
+    /// As all are at first: writable, on a frame of its own.
+    fn plain(page: u32) -> Self {
+        PageMap {
+            frame: page,
+            present: true,
+            writable: true,
+            copy_on_write: false,
+            moved: false,
+        }
+    }
+}
+
 impl Memory {
     /// No guest page yet.
     pub fn new() -> Self {
         Memory {
-            map: vec![Cell::default(); MAX_PAGES as usize],
+            map: (0..MAX_PAGES)
+                .map(|page| Cell::new(PageMap::plain(page)))
+                .collect(),
+            moved: RefCell::default(),
             frames: (0..MAX_PAGES + COPIES).map(|_| Frame::default()).collect(),
             copies: RefCell::default(),
             written: RefCell::default(),
@@ -82,22 +102,17 @@ impl Memory {
         self.copies.borrow_mut().clear();
         let pages = machine.pages.min(MAX_PAGES);
         self.pages.set(pages);
-        for (page, map) in self.map[..pages as usize].iter().enumerate() {
-            map.set(PageMap {
-                frame: page as u32,
-                present: true,
-                writable: true,
-                copy_on_write: false,
-            });
+        for page in self.moved.borrow_mut().drain(..) {
+            self.map[page as usize].set(PageMap::plain(page));
         }
         for record in records {
             for page in record.first..record.first.saturating_add(record.count).min(pages) {
                 let frame = record.shared.filter(|other| *other < pages).unwrap_or(page);
-                self.map[page as usize].set(PageMap {
-                    frame,
-                    present: record.mapping != Mapping::Absent,
-                    writable: record.mapping != Mapping::ReadOnly,
-                    copy_on_write: record.mapping == Mapping::CopyOnWrite,
+                self.change(page, |map| {
+                    map.frame = frame;
+                    map.present = record.mapping != Mapping::Absent;
+                    map.writable = record.mapping != Mapping::ReadOnly;
+                    map.copy_on_write = record.mapping == Mapping::CopyOnWrite;
                 });
             }
         }
@@ -126,13 +141,12 @@ impl Memory {
 
     /// The frame for an access; a write breaks copy-on-write first. Nothing if the mapping forbids it or memory is out.
     pub fn resolve(&self, page: u32, write: bool) -> Option<u32> {
-        let cell = self.page(page)?;
-        let map = cell.get();
+        let map = self.page(page)?.get();
         if !map.present || (write && !map.writable) {
             return None;
         }
         if write && map.copy_on_write {
-            return self.copy(page, cell);
+            return self.copy(page, map.frame);
         }
         Some(map.frame)
     }
@@ -144,12 +158,11 @@ impl Memory {
     }
 
     #[cold]
-    fn copy(&self, page: u32, cell: &Cell<PageMap>) -> Option<u32> {
+    fn copy(&self, page: u32, from: u32) -> Option<u32> {
         let mut copies = self.copies.borrow_mut();
         if copies.len() as u32 >= COPIES {
             return None;
         }
-        let from = cell.get().frame;
         let to = self.pages.get() + copies.len() as u32;
         copies.push(page);
         if let Some(words) = self.words(from) {
@@ -157,10 +170,9 @@ impl Memory {
                 self.store(to, i, word.get());
             }
         }
-        cell.set(PageMap {
-            frame: to,
-            copy_on_write: false,
-            ..cell.get()
+        self.change(page, |map| {
+            map.frame = to;
+            map.copy_on_write = false;
         });
         Some(to)
     }
@@ -184,6 +196,10 @@ impl Memory {
         if let Some(cell) = self.page(page) {
             let mut map = cell.get();
             how(&mut map);
+            if !map.moved {
+                map.moved = true;
+                self.moved.borrow_mut().push(page);
+            }
             cell.set(map);
         }
     }
@@ -247,7 +263,26 @@ impl Memory {
     }
 
     /// Reads bytes at a guest-physical address; false, with what came before it read, at a page that is not there.
+    #[inline]
     pub fn read(&self, gpa: u32, to: &mut [u8]) -> bool {
+        // Nearly all that is read is an entry of a table.
+        if (to.len() == 4 || to.len() == 8) && gpa.is_multiple_of(to.len() as u32) {
+            let Some(frame) = self.resolve(gpa >> 12, false) else {
+                return false;
+            };
+            let words = self.words(frame);
+            let first = (gpa >> 2) as usize;
+            for (i, bytes) in to.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                let word = words.map_or(0, |words| words[(first + i) & 1023].get());
+                *bytes = word.to_le_bytes();
+            }
+            return true;
+        }
+        self.read_any(gpa, to)
+    }
+
+    #[inline(never)]
+    fn read_any(&self, gpa: u32, to: &mut [u8]) -> bool {
         let mut at = gpa;
         let mut rest = to;
         while !rest.is_empty() {
@@ -282,7 +317,25 @@ impl Memory {
 
     /// Writes bytes at a guest-physical address, breaking copy-on-write; false, with what came before it written,
     /// at a page that cannot be written.
+    #[inline]
     pub fn write(&self, gpa: u32, from: &[u8]) -> bool {
+        // Nearly all that is written is an entry of a table.
+        if (from.len() == 4 || from.len() == 8) && gpa.is_multiple_of(from.len() as u32) {
+            let Some(frame) = self.resolve(gpa >> 12, true) else {
+                return false;
+            };
+            let at = gpa & 0xfff;
+            let words = self.writable(frame, blocks(at, at));
+            for (i, bytes) in from.as_chunks::<4>().0.iter().enumerate() {
+                words[((at >> 2) as usize + i) & 1023].set(u32::from_le_bytes(*bytes));
+            }
+            return true;
+        }
+        self.write_any(gpa, from)
+    }
+
+    #[inline(never)]
+    fn write_any(&self, gpa: u32, from: &[u8]) -> bool {
         let mut at = gpa;
         let mut rest = from;
         while !rest.is_empty() {

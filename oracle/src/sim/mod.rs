@@ -41,7 +41,7 @@ pub struct SimHost {
     /// `quals` are not none.
     planned: Cell<bool>,
     /// What the step's draws depend on.
-    drawer: Cell<(Verb, [u32; 5])>,
+    drawer: Drawer,
     allocs: Cell<u32>,
     pins: Cell<u32>,
     copies: Cell<u32>,
@@ -63,6 +63,39 @@ pub struct SimHost {
     journal: Journal,
 }
 
+/// Verb and arguments of the step that draws.
+///
+/// The arguments are kept out of order, so that the compiler loads them one by one: a generator wrote them one by one
+/// just before, and for a load of two at a time the processor would wait until both are in its cache.
+struct Drawer {
+    verb: Cell<Verb>,
+    args: [Cell<u32>; 5],
+}
+
+/// Where each argument is kept.
+const PLACES: [usize; 5] = [0, 3, 1, 4, 2];
+
+impl Drawer {
+    fn new() -> Self {
+        Drawer {
+            verb: Cell::new(START.0),
+            args: START.1.map(Cell::new),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&self, verb: Verb, args: &[u32; 5]) {
+        self.verb.set(verb);
+        for (place, arg) in PLACES.into_iter().zip(args) {
+            self.args[place].set(*arg);
+        }
+    }
+
+    fn get(&self) -> (Verb, [u32; 5]) {
+        (self.verb.get(), PLACES.map(|place| self.args[place].get()))
+    }
+}
+
 /// Entries remembered, a step, whose tables were freed.
 const EMPTIED: usize = 64;
 
@@ -76,7 +109,7 @@ impl SimHost {
             memory: Memory::new(),
             quals: Cell::new(Quals::NONE),
             planned: Cell::new(false),
-            drawer: Cell::new(START),
+            drawer: Drawer::new(),
             allocs: Cell::new(0),
             pins: Cell::new(0),
             copies: Cell::new(0),
@@ -142,7 +175,7 @@ impl SimHost {
             fail_alloc: machine.fail_start,
             ..Quals::NONE
         });
-        self.drawer.set(START);
+        self.drawer.set(START.0, &START.1);
         self.step_draws.set(0);
         self.emptied_len.set(0);
     }
@@ -154,7 +187,7 @@ impl SimHost {
     #[inline]
     fn plan(&self, step: &Step) {
         if step.verb == Verb::Hypercall {
-            self.drawer.set((step.verb, step.args));
+            self.drawer.set(step.verb, &step.args);
             self.step_draws.set(0);
         }
         if !step.quals.is_none() || self.planned.get() {

@@ -174,11 +174,13 @@ impl Tables {
         Some(self.parent[i].replace(0))
     }
 
+    #[inline]
     fn index(&self, pfn: u32) -> Option<usize> {
         (pfn.is_multiple_of(2) && (2..=MAX_TABLES * 2).contains(&pfn)).then(|| pfn as usize / 2 - 1)
     }
 
     /// The words of a frame that was ever handed out since the reset.
+    #[inline]
     pub fn words(&self, pfn: u32) -> Option<&FrameWords> {
         let i = self.index(pfn)?;
         if self.state[i].get() == FrameState::Fresh {
@@ -189,6 +191,7 @@ impl Tables {
     }
 
     /// The same as eight-byte words.
+    #[inline]
     pub fn longs(&self, pfn: u32) -> Option<&[Cell<u64>; 512]> {
         let i = self.index(pfn)?;
         if self.state[i].get() == FrameState::Fresh {

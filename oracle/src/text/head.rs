@@ -7,7 +7,7 @@ use lguest_engine::scenario::machine::{MAX_CPUS, MAX_TABLES};
 use lguest_engine::{Expect, Machine, Mapping, PageRecord, PagingMode, Reuse};
 
 /// The names of the machine's fields in their canonical order.
-const FIELDS: [&str; 14] = [
+pub const FIELDS: [&str; 14] = [
     "mode",
     "pages",
     "device_pages",
@@ -43,7 +43,8 @@ pub const MAPPINGS: [(&str, Mapping); 4] = [
     ("writable", Mapping::Writable),
     ("copy-on-write", Mapping::CopyOnWrite),
 ];
-const SWITCHES: [(&str, bool); 2] = [("on", true), ("off", false)];
+/// Whether the processor has something.
+pub const SWITCHES: [(&str, bool); 2] = [("on", true), ("off", false)];
 
 /// Takes the machine's fields; its line starts at `start`.
 pub fn machine(cursor: &mut Cursor<'_>, start: usize) -> Result<Machine, TextError> {

@@ -18,7 +18,8 @@ pub enum Token<'t> {
     End,
 }
 
-const MARKS: [&str; 6] = ["=", ":", "[", "]", "..", "->"];
+/// What stands for itself.
+pub const MARKS: [&str; 6] = ["=", ":", "[", "]", "..", "->"];
 
 /// The tokens of a line, one ahead.
 #[derive(Clone, Debug)]

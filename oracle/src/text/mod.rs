@@ -40,9 +40,11 @@ mod parse;
 pub mod print;
 pub mod recorded;
 mod steps;
+mod words;
 
 pub use parse::{Item, Line, Reader};
 pub use print::print;
+pub use words::words;
 
 use crate::scenario_buf::ScenarioBuf;
 use std::fmt;

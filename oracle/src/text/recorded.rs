@@ -47,6 +47,8 @@ const fn fields(letter: u8) -> &'static [Field] {
 
 const NONE_WORD: &str = "none";
 const MORE_WORD: &str = "more";
+/// Words that stand for what no letter does.
+pub const WORDS: [&str; 2] = [NONE_WORD, MORE_WORD];
 
 fn push_cpu(out: &mut String, cpu: i32) {
     // A String takes whatever is written to it.

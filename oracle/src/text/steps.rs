@@ -177,7 +177,8 @@ fn write(cursor: &mut Cursor<'_>) -> Result<(u32, u64, u8), TextError> {
     Ok((gpa, cursor.number(what, 0..=most)?, width))
 }
 
-const QUALIFIERS: [&str; 6] = [
+/// The names of the qualifiers in their canonical order.
+pub const QUALIFIERS: [&str; 6] = [
     "fail_alloc",
     "fail_pin",
     "fail_copy",

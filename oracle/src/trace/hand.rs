@@ -6,6 +6,7 @@ use std::fmt;
 
 use lguest_engine::scenario::recorded::{CHECK, MORE, NONE, TEXT};
 use lguest_engine::{Check, Recorded, Step};
+use lguest_shadow::Fix;
 
 use super::lanes::Lanes;
 use super::{MESSAGE, Record};
@@ -86,6 +87,20 @@ fn masked(mut recorded: Recorded) -> Recorded {
     recorded
 }
 
+/// One of the fixes that acted makes `got` of what would be `due` without it.
+///
+/// C25 has a page for writing that was had for reading: the same page, and it is had. What other fixes change no recorded
+/// host has met; whatever they would change is a mismatch.
+fn changes(acted: u32, due: &Recorded, got: &Recorded) -> bool {
+    let pins = due.letter == b'f' && got.letter == b'f';
+    let [page, writable, had, _] = due.words;
+    acted & Fix::C25.bit() != 0
+        && pins
+        && (writable, had) == (0, 1)
+        && got.words[1] != 0
+        && (got.words[0], got.words[2]) == (page, had)
+}
+
 pub(super) fn text_of(recorded: &Recorded) -> String {
     let mut text = String::new();
     recorded::push(&mut text, recorded);
@@ -93,23 +108,28 @@ pub(super) fn text_of(recorded: &Recorded) -> String {
 }
 
 impl Hand {
-    /// Compares what each side did with what was recorded.
+    /// Compares what each side did with what was recorded. `acted` has the fixes that acted in the step; the record that
+    /// one of them changed is what comes back, and is not among the letters that agreed.
     pub(super) fn settle(
         &mut self,
         lanes: &mut dyn Lanes,
         letters: &mut BTreeMap<u8, u64>,
-    ) -> Result<(), Mismatch> {
-        let mut result = Ok(());
+        acted: u32,
+    ) -> Result<Option<u64>, Mismatch> {
+        let mut result = Ok(None);
         let told = !self.recorded.is_empty();
         lanes.each(&mut |side, observed| {
             observed.take(&mut self.observed);
-            if told && result.is_ok() && !self.agrees() {
-                result = Err(self.mismatch(side));
+            if told && result.is_ok() {
+                result = self.agrees(acted).ok_or_else(|| self.mismatch(side));
             }
         });
-        if result.is_ok() {
+        if let Ok(mended) = result {
             let mut before = NONE;
-            for (_, recorded) in &self.recorded {
+            for (at, recorded) in &self.recorded {
+                if mended == Some(*at) {
+                    continue;
+                }
                 // A message is one result, in however many pieces it stands.
                 if recorded.letter != TEXT || before != TEXT {
                     *letters.entry(recorded.letter).or_default() += 1;
@@ -127,28 +147,39 @@ impl Hand {
     }
 
     fn recorded_results(&self) -> impl Iterator<Item = Recorded> {
-        let results = self.recorded.iter().map(|(_, r)| masked(*r));
-        results.filter(|r| !matches!(r.letter, NONE | MORE | TEXT))
+        self.numbered_results().map(|(_, recorded)| recorded)
     }
 
-    fn agrees(&self) -> bool {
+    /// Each with the number of its record.
+    fn numbered_results(&self) -> impl Iterator<Item = (u64, Recorded)> {
+        let results = self.recorded.iter().map(|(at, r)| (*at, masked(*r)));
+        results.filter(|(_, r)| !matches!(r.letter, NONE | MORE | TEXT))
+    }
+
+    /// Whether what came is what was recorded, but for one result that a fix which acted has changed: its record.
+    fn agrees(&self, acted: u32) -> Option<Option<u64>> {
         let more = self.recorded.iter().any(|(_, r)| r.letter == MORE);
-        let (mut got, mut due) = (self.results(), self.recorded_results());
+        let mut mended = None;
+        let (mut got, mut due) = (self.results(), self.numbered_results());
         loop {
             match (due.next(), got.next()) {
-                (Some(a), Some(b)) if a == b => {}
+                (Some((_, a)), Some(b)) if a == b => {}
+                (Some((at, a)), Some(b)) if mended.is_none() && changes(acted, &a, &b) => {
+                    mended = Some(at);
+                }
                 (None, None) => break,
                 (None, Some(_)) if more || self.crashed => break,
                 (Some(_), None) if self.crashed => break,
-                _ => return false,
+                _ => return None,
             }
         }
         let due = self.message();
         let mut said = self.observed.iter().filter(|r| r.letter == MESSAGE);
-        match said.next() {
+        let same = match said.next() {
             Some(record) => record.text.as_bytes() == due || more && due.is_empty(),
             None => due.is_empty() || self.crashed,
-        }
+        };
+        same.then_some(mended)
     }
 
     fn message(&self) -> Vec<u8> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The sides that a trace is replayed on: both in lockstep, or one alone.
+//! The sides that a trace is replayed on: both in lockstep, or one alone. The oracles watch the port of both, and the one.
 
 use lguest_engine::{
     Care, Difference, Left, Machine, Machinery, Outcome, PageRecord, PagingMode, Pair, PortHost,
@@ -13,6 +13,7 @@ use crate::original::OriginalSide;
 use crate::report::side_text;
 use crate::rig::{Hosts, Subject};
 use crate::sim::SimHost;
+use crate::watch::{Breach, Often, Watch};
 
 /// Recorded sides that take the same steps.
 pub trait Lanes {
@@ -51,6 +52,8 @@ pub trait Lanes {
     fn acted(&mut self) -> u32 {
         0
     }
+    /// What the oracles told of the port, or of the one side, since the start.
+    fn breaches(&self) -> &[Breach];
     /// How the sides differ, for a person.
     fn describe(&self, difference: &Difference) -> String;
 }
@@ -60,6 +63,7 @@ pub struct Two<A: Side<Host = SimHost>, B: Side<Host = SimHost>> {
     /// The sides.
     pub pair: Pair<Traced<A>, Traced<B>>,
     care: Care,
+    watch: Watch,
 }
 
 impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Two<A, B> {
@@ -68,6 +72,7 @@ impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Two<A, B> {
         Two {
             pair: Pair::new(Traced::new(a), Traced::new(b)),
             care,
+            watch: Watch::new(Often::AtTimes),
         }
     }
 }
@@ -78,15 +83,27 @@ impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Lanes for Two<A, B> {
         machine: &Machine,
         pages: &[PageRecord],
     ) -> Result<Result<i32, HostBug>, Difference> {
-        self.pair.start(machine, pages.iter().copied(), self.care)
+        self.pair.b.side.host().keep_journal(true);
+        let result = self.pair.start(machine, pages.iter().copied(), self.care)?;
+        self.watch.start(&self.pair.b.side, machine, &result);
+        Ok(result)
     }
 
     fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
-        self.pair.step(step)
+        self.watch.before(&self.pair.b.side, step);
+        let outcome = self.pair.step(step)?;
+        self.watch.after(&self.pair.b.side, step, &outcome);
+        Ok(outcome)
     }
 
     fn settle(&mut self) -> Result<(), Difference> {
-        self.pair.everything()
+        self.pair.everything()?;
+        self.watch.everything(&self.pair.b.side, "destroy");
+        Ok(())
+    }
+
+    fn breaches(&self) -> &[Breach] {
+        self.watch.breaches()
     }
 
     fn each(&mut self, to: &mut dyn FnMut(&'static str, &mut dyn Observed)) {
@@ -138,6 +155,7 @@ pub struct One<A: Side<Host = SimHost>> {
     /// The side.
     pub runner: Runner<Traced<A>>,
     acted: fn(&A) -> u32,
+    watch: Watch,
 }
 
 impl<A: Side<Host = SimHost>> One<A> {
@@ -147,6 +165,7 @@ impl<A: Side<Host = SimHost>> One<A> {
             name,
             runner: Runner::new(Traced::new(side)),
             acted: |_| 0,
+            watch: Watch::new(Often::AtTimes),
         }
     }
 }
@@ -170,15 +189,26 @@ impl<A: Side<Host = SimHost>> Lanes for One<A> {
         machine: &Machine,
         pages: &[PageRecord],
     ) -> Result<Result<i32, HostBug>, Difference> {
-        Ok(self.runner.start(machine, &mut pages.iter().copied()))
+        self.runner.side.host().keep_journal(true);
+        let result = self.runner.start(machine, &mut pages.iter().copied());
+        self.watch.start(&self.runner.side, machine, &result);
+        Ok(result)
     }
 
     fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
-        Ok(self.runner.step(step))
+        self.watch.before(&self.runner.side, step);
+        let outcome = self.runner.step(step);
+        self.watch.after(&self.runner.side, step, &outcome);
+        Ok(outcome)
     }
 
     fn settle(&mut self) -> Result<(), Difference> {
+        self.watch.everything(&self.runner.side, "destroy");
         Ok(())
+    }
+
+    fn breaches(&self) -> &[Breach] {
+        self.watch.breaches()
     }
 
     fn each(&mut self, to: &mut dyn FnMut(&'static str, &mut dyn Observed)) {

@@ -65,6 +65,7 @@ impl<S: Side<Host = SimHost>> Traced<S> {
 impl<S: Side<Host = SimHost>> Drop for Traced<S> {
     fn drop(&mut self) {
         self.side.host().keep_log(false);
+        self.side.host().keep_journal(false);
     }
 }
 

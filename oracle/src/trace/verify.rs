@@ -10,6 +10,7 @@ use super::hand::{Failure, Hand};
 use super::lanes::Lanes;
 use super::{Item, Record, TraceError};
 use crate::drive::{Counts, End};
+use crate::watch::Breach;
 
 /// What came of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +19,11 @@ pub struct Replayed {
     pub counts: Counts,
     /// Those results by letter.
     pub letters: BTreeMap<u8, u64>,
-    /// Where a port with fixes did otherwise than was recorded: the record, and the bits of the fixes that acted in
-    /// its step.
+    /// Where a port with fixes did otherwise than was recorded, in the one result that its fix changes: the record, and
+    /// the bits of the fixes that acted in its step.
     pub departures: Vec<(u64, u32)>,
+    /// What the oracles told.
+    pub breaches: Vec<Breach>,
     /// How it ended.
     pub end: Result<End, Failure>,
 }
@@ -70,6 +73,7 @@ pub fn replay(
         counts: Counts::default(),
         letters: BTreeMap::new(),
         departures: Vec::new(),
+        breaches: Vec::new(),
         end: Ok(End::Lived),
     };
     let end = go(lanes, machine, pages, items, reads, &mut done)?;
@@ -81,6 +85,7 @@ pub fn replay(
             _ => done.counts.verified += count,
         }
     }
+    done.breaches = lanes.breaches().to_vec();
     done.end = end;
     Ok(done)
 }
@@ -132,9 +137,8 @@ fn go(
             continue;
         }
         let acted = lanes.acted();
-        match hand.settle(lanes, &mut done.letters) {
-            Ok(()) => {}
-            Err(mismatch) if acted != 0 => done.departures.push((mismatch.at, acted)),
+        match hand.settle(lanes, &mut done.letters, acted) {
+            Ok(mended) => done.departures.extend(mended.map(|at| (at, acted))),
             Err(mismatch) => return Ok(Err(Failure::Mismatch(mismatch))),
         }
         if last && lanes.over() {

@@ -49,6 +49,14 @@ impl Oracle {
             Self::Crash => "crash",
         }
     }
+
+    /// The sort of trouble that it tells of, and what of it goes into the class.
+    pub fn observable(self, what: &str) -> (Kind, String) {
+        match self {
+            Self::Crash => (Kind::HostBug, what.to_owned()),
+            oracle => (Kind::Breach, format!("{}: {what}", oracle.name())),
+        }
+    }
 }
 
 /// A sentence that did not hold.
@@ -69,10 +77,7 @@ pub struct Breach {
 impl Breach {
     /// Its class.
     pub fn class(&self, mode: PagingMode) -> Class {
-        let (kind, observable) = match self.oracle {
-            Oracle::Crash => (Kind::HostBug, self.what.to_owned()),
-            oracle => (Kind::Breach, format!("{}: {}", oracle.name(), self.what)),
-        };
+        let (kind, observable) = self.oracle.observable(self.what);
         Class {
             mode: mode_name(mode),
             kind,

@@ -486,6 +486,15 @@ impl Watch {
         if which == Which::Changed && known == is {
             return;
         }
+        if known.is_none() && is.is_none() {
+            // An absent entry, perhaps stored once more as it was.
+            let of = |pin: &Pin| pin.pfn == frame(value) && doing.made(pin);
+            if let Some(i) = self.open.iter().position(of) {
+                let pin = self.open.remove(i);
+                self.orphans.push((pin.pfn, doing.verb));
+            }
+            return;
+        }
         let found = |open: &[Pin], of: &dyn Fn(&Pin) -> bool| {
             let (pfn, _) = is?;
             let matches = |pin: &&Pin| pin.pfn == pfn && of(pin);
@@ -590,7 +599,9 @@ impl Watch {
         let host = side.host();
         let mut again = again;
         while let Some(wrong) = references::touched(host, &self.mirror, &self.orphans) {
-            if std::mem::take(&mut again) && !self.open.is_empty() {
+            // Of several calls, one may have stored an entry past `set_pte` whose pin was taken for another's.
+            let unseen = self.blurred || !self.open.is_empty();
+            if std::mem::take(&mut again) && unseen {
                 self.look_everywhere(host, wrong.verb);
                 continue;
             }

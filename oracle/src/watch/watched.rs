@@ -91,6 +91,10 @@ impl<D: Watchable> Drive for Watched<D> {
         self.drive.orphaned()
     }
 
+    fn parted(&self) -> Option<u32> {
+        self.drive.parted()
+    }
+
     fn view(&self) -> &Runner<D::View> {
         self.drive.view()
     }

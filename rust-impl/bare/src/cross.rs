@@ -1,152 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The way into shadow tables and back, and the code that performs accesses there.
+//! Sets up the way into shadow tables and back, and has accesses performed there.
 //!
 //! As in lguest, the code lies on the Switcher's text page and the descriptor tables on the second page of a host CPU;
 //! its first page is the stack, with the accesses to perform and what came of them. All three are mapped at the same
 //! addresses in tables of our own, through which the processor goes from no paging into the shadow and back.
 
-use core::arch::global_asm;
-
+use crate::code::{STORE_AT, code, copy, own};
 use crate::machine::{frame, frame_longs};
-
-// Offsets in the page of the stack, in bytes, as the code below has them: 0 the shadow's CR3, 4 our own, 8 accesses to
-// perform, 12 where to go at the end, 16 the page's physical address, 20 the image's stack, 24 the page's virtual
-// address, 28 where to begin, 32 and 40 the descriptor tables. Accesses stand from 256 on, 32 bytes each: address,
-// kind, value, status, error code or exception, CR2, EIP, where user mode begins.
-global_asm!(
-    r#"
-.section .cross, "ax"
-.globl cross_code, cross_back, cross_end
-cross_code:
-    push ebp
-    push ebx
-    push esi
-    push edi
-    mov ebp, [esp + 20]
-    mov [ebp + 20], esp
-    lgdt [ebp + 32]
-    lidt [ebp + 40]
-    mov eax, [ebp + 4]
-    mov cr3, eax
-    mov ecx, [ebp + 28]
-    mov ebx, [ebp + 24]
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-    jmp 2f
-2:  mov ebp, ebx
-    mov eax, 0x28
-    ltr ax
-    mov eax, 0x23
-    mov ds, ax
-    mov es, ax
-    jmp ecx
-cross_back:
-    mov ecx, [ebp + 16]
-    mov eax, cr0
-    and eax, 0x7fffffff
-    mov cr0, eax
-    jmp 2f
-2:  mov esp, [ecx + 20]
-    lgdt [host_gdtr]
-    lidt [host_idtr]
-    mov eax, 0x10
-    mov ds, ax
-    mov es, ax
-    pop edi
-    pop esi
-    pop ebx
-    pop ebp
-    ret
-cross_end:
-
-.section .probe, "ax"
-.globl probe_code, probe_done, probe_fault, probe_others, probe_end
-probe_code:
-    lea esi, [ebp + 256]
-2:  cmp dword ptr [ebp + 8], 0
-    je 9f
-    dec dword ptr [ebp + 8]
-    lea esp, [ebp + 0xfe0]
-    mov eax, [ebp]
-    mov cr3, eax
-    mov edx, [esi]
-    mov ecx, [esi + 4]
-    mov eax, [esi + 8]
-    test ecx, 4
-    jnz 5f
-    cmp ecx, 1
-    je 3f
-    ja 4f
-    mov eax, [edx]
-    mov [esi + 8], eax
-    jmp 6f
-3:  mov [edx], eax
-    jmp 6f
-4:  jmp edx
-5:  push 0x23
-    push 0
-    push 2
-    push 0x1b
-    push dword ptr [esi + 28]
-    iretd
-// Interrupt 0x30: a user's access is done, or an instruction was fetched.
-probe_done:
-    mov [esi + 8], eax
-6:  mov dword ptr [esi + 12], 1
-7:  add esi, 32
-    jmp 2b
-probe_fault:
-    pop dword ptr [esi + 16]
-    pop dword ptr [esi + 24]
-    mov eax, cr2
-    mov [esi + 20], eax
-    mov dword ptr [esi + 12], 2
-    jmp 7b
-8:  pop dword ptr [esi + 16]
-    mov dword ptr [esi + 12], 3
-    jmp 7b
-9:  mov eax, [ebp + 4]
-    mov cr3, eax
-    jmp dword ptr [ebp + 12]
-.balign 16
-probe_others:
-.set number, 0
-.rept 32
-    push number
-    jmp 8b
-    .balign 16
-    .set number, number + 1
-.endr
-probe_end:
-"#
-);
-
-unsafe extern "C" {
-    static cross_code: u8;
-    static cross_back: u8;
-    static cross_end: u8;
-    static probe_code: u8;
-    static probe_done: u8;
-    static probe_fault: u8;
-    static probe_others: u8;
-    static probe_end: u8;
-}
-
-/// The address of a symbol above.
-macro_rules! address {
-    ($symbol:ident) => {
-        // The address alone is taken.
-        (&raw const $symbol) as u32
-    };
-}
 
 /// Most accesses at once.
 pub const BATCH: usize = 64;
 /// A word of the Switcher's pages that accesses may have, by its offset in bytes.
 pub const SPARE: u32 = 0xff0;
-/// `int 0x30`, and two bytes behind it that are never reached.
-pub const INTERRUPT: u32 = 0x9090_30cd;
 
 /// Where things are, as virtual addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -211,51 +76,6 @@ pub enum Answer {
 const FIRST: usize = 256 / 4;
 const WORDS: usize = 32 / 4;
 
-#[repr(C, align(4096))]
-struct Pages([core::cell::UnsafeCell<[u32; 1024]>; 12]);
-
-// SAFETY: one processor runs all of this, and the pages are reached through cells alone.
-unsafe impl Sync for Pages {}
-
-/// 0 to 7: our own tables; 8: the way across, once more; 9: code for user mode; 10, 11: tables of the window.
-static PAGES: Pages = Pages([const { core::cell::UnsafeCell::new([0; 1024]) }; 12]);
-
-/// Number of the frame of one of our own pages.
-fn own(i: usize) -> u32 {
-    PAGES.0[i].get() as u32 >> 12
-}
-
-/// The frame of the code for user mode: a load at its begin, a store 16 bytes behind.
-pub fn user_code() -> u32 {
-    own(9)
-}
-
-/// Frames for the window's middle and lowest tables.
-pub fn window_tables() -> [u32; 2] {
-    [own(10), own(11)]
-}
-
-/// Copies code to a frame.
-fn copy(pfn: u32, begin: u32, end: u32) {
-    for (i, word) in frame(pfn)
-        .iter()
-        .enumerate()
-        .take((end - begin).div_ceil(4) as usize)
-    {
-        let at = begin + 4 * i as u32;
-        // SAFETY: the code is in the image, and what follows it too.
-        word.set(unsafe { (at as *const u32).read() });
-    }
-}
-
-/// Writes the parts that never change.
-pub fn prepare() {
-    copy(own(8), address!(cross_code), address!(cross_end));
-    let code = frame(user_code());
-    code[0].set(0x30cd_028b);
-    code[4].set(0x30cd_0289);
-}
-
 /// The crossing as it is set up now.
 pub struct Crossing {
     place: Place,
@@ -291,8 +111,9 @@ impl Crossing {
             return;
         }
         (self.place, self.frames, self.pae) = (place, frames, pae);
-        copy(frames.text, address!(probe_code), address!(probe_end));
-        let [begin, twin] = [address!(cross_code), own(8) << 12];
+        let code = code();
+        copy(frames.text, code.probe[0], code.probe[1]);
+        let [begin, twin] = [code.way[0], own(8) << 12];
         let taken = [place.text, place.stack, place.tables];
         self.way = if taken.contains(&begin) { twin } else { begin };
         self.used = 1;
@@ -303,7 +124,7 @@ impl Crossing {
         self.map(self.way, self.way >> 12);
         self.describe();
         let context = frame(frames.stack);
-        let back = self.way + address!(cross_back) - begin;
+        let back = self.way + code.way[1] - begin;
         for (i, value) in [
             (1, own(0) << 12),
             (3, back),
@@ -353,16 +174,18 @@ impl Crossing {
     /// Writes IDT, GDT and TSS. The processor writes to none of them: it could not.
     fn describe(&self) {
         let page = frame(self.frames.tables);
-        let text = |symbol: u32| self.place.text + symbol - address!(probe_code);
+        let code = code();
+        let text = |symbol: u32| self.place.text + symbol - code.probe[0];
+        let [done, fault, others] = code.handlers.map(text);
         let gate = |i: usize, to: u32, rights: u32| {
             page[2 * i].set(to & 0xffff | 8 << 16);
             page[2 * i + 1].set(to & 0xffff_0000 | rights);
         };
         for i in 0..32 {
-            gate(i, text(address!(probe_others)) + 16 * i as u32, 0x8e00);
+            gate(i, others + 16 * i as u32, 0x8e00);
         }
-        gate(14, text(address!(probe_fault)), 0x8e00);
-        gate(0x30, text(address!(probe_done)), 0xee00);
+        gate(14, fault, 0x8e00);
+        gate(0x30, done, 0xee00);
         let task = self.place.tables + 0x900;
         let descriptors: [u64; 5] = [
             0,
@@ -395,7 +218,7 @@ impl Crossing {
             at[2].set(access.value);
             at[7].set(match access.kind {
                 Kind::Read => user,
-                Kind::Write => user + 16,
+                Kind::Write => user + STORE_AT as u32,
                 Kind::Fetch => access.vaddr,
             });
         }

@@ -8,6 +8,7 @@ use core::fmt;
 
 use lguest_engine::observe::{Visited, observe};
 use lguest_engine::{Outcome, Runner, Scenario, Side, Step, Verb};
+use lguest_shadow::HostBug;
 
 /// Steps between two looks at everything, for a scenario of so many; long ones are seen at their end alone.
 fn look_every(steps: usize) -> usize {
@@ -67,51 +68,89 @@ impl fmt::Write for Sum {
     }
 }
 
-/// Where in a scenario somebody may look on.
-#[allow(dead_code, reason = "the tool does not look")]
+/// Where in a scenario somebody looks on.
 pub enum At<'a> {
-    /// Before a step.
-    Before(&'a Step),
-    /// After a step, with its number from 0 and what it returned.
+    /// Behind the start, with what it returned.
+    Began(&'a Result<i32, HostBug>),
+    /// Before a step, with its number from 0.
+    Before(usize, &'a Step),
+    /// After a step, with its number and what it returned.
     After(usize, &'a Step, &'a Outcome),
+    /// Nothing more is done.
+    Ended,
 }
 
-/// Runs a scenario to its end; `room` is for the numbers of tables. `look` is called round each step.
+/// Runs a scenario to the guest's end; `look` is called at each place.
 pub fn follow<S: Side>(
     runner: &mut Runner<S>,
     scenario: &Scenario<'_>,
-    room: &mut [u32],
     mut look: impl FnMut(&Runner<S>, At<'_>),
-) -> Sums {
-    let (mut outcomes, mut states) = (Sum::START, Sum::START);
-    match runner.start(&scenario.machine, &mut scenario.pages()) {
-        Ok(errno) => outcomes.word(errno as u32),
-        Err(bug) => outcomes.word(bug.kind() as u32),
-    }
-    let mut see = |runner: &Runner<S>| {
-        // A sum takes any text.
-        let _ = observe(&runner.side, &mut Visited::new(room), &mut states);
-    };
-    let look_every = look_every(scenario.len());
+) {
+    let begun = runner.start(&scenario.machine, &mut scenario.pages());
+    look(runner, At::Began(&begun));
     let destroy = Step::new(Verb::Destroy, [0; 5]);
     let steps = scenario.steps().chain(core::iter::once(destroy));
     for (number, step) in steps.enumerate() {
         if runner.over() {
             break;
         }
-        if step.verb == Verb::Destroy || (number + 1) % look_every == 0 {
-            see(runner);
-        }
-        look(runner, At::Before(&step));
+        look(runner, At::Before(number, &step));
         let outcome = runner.step(&step);
-        outcomes.outcome(&outcome);
         look(runner, At::After(number, &step, &outcome));
-        if step.verb == Verb::Destroy && !matches!(outcome, Outcome::Bug(_)) {
-            see(runner);
+    }
+    look(runner, At::Ended);
+}
+
+/// Sums up a scenario of so many steps; `room` is for the numbers of tables.
+pub struct Summing<'a> {
+    outcomes: Sum,
+    states: Sum,
+    look_every: usize,
+    room: &'a mut [u32],
+}
+
+impl<'a> Summing<'a> {
+    /// Nothing yet.
+    pub fn new(steps: usize, room: &'a mut [u32]) -> Self {
+        Summing {
+            outcomes: Sum::START,
+            states: Sum::START,
+            look_every: look_every(steps),
+            room,
         }
     }
-    Sums {
-        outcomes: outcomes.0,
-        states: states.0,
+
+    /// Takes up what can be seen at a place.
+    pub fn look<S: Side>(&mut self, runner: &Runner<S>, at: &At<'_>) {
+        let everything = match at {
+            At::Began(Ok(errno)) => {
+                self.outcomes.word(*errno as u32);
+                false
+            }
+            At::Began(Err(bug)) => {
+                self.outcomes.word(bug.kind() as u32);
+                false
+            }
+            At::Before(number, step) => {
+                step.verb == Verb::Destroy || (number + 1) % self.look_every == 0
+            }
+            At::After(_, step, outcome) => {
+                self.outcomes.outcome(outcome);
+                step.verb == Verb::Destroy && !matches!(outcome, Outcome::Bug(_))
+            }
+            At::Ended => false,
+        };
+        if everything {
+            // A sum takes any text.
+            let _ = observe(&runner.side, &mut Visited::new(self.room), &mut self.states);
+        }
+    }
+
+    /// The sums.
+    pub fn sums(&self) -> Sums {
+        Sums {
+            outcomes: self.outcomes.0,
+            states: self.states.0,
+        }
     }
 }

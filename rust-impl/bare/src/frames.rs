@@ -8,7 +8,7 @@ use core::cell::Cell;
 use lguest_engine::{FrameWords, Reuse};
 
 use crate::machine::{frame, frame_longs};
-use crate::mix;
+use lguest_engine::draw::mix;
 
 /// Most table frames.
 pub const MAX_TABLES: usize = 2048;

@@ -2,14 +2,15 @@
 //! What the image is given to run: scenarios in their strict binary form, each with what must come of it.
 //!
 //! The tool that writes it includes this file too. Little endian; a header of 16 bytes (magic, number of items u32,
-//! 4 zero bytes), then the items: a header of [`ITEM_LEN`] bytes, the name and the scenario, each filled up to eight.
+//! 4 zero bytes), then the items: a header of [`ITEM_LEN`] bytes, then the name, the scenario and the lines of its
+//! recording, each filled up to eight.
 
 /// The first bytes.
-pub const MAGIC: [u8; 8] = *b"LGBARE02";
+pub const MAGIC: [u8; 8] = *b"LGBARE03";
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 16;
 /// Bytes of an item's header.
-pub const ITEM_LEN: usize = 32;
+pub const ITEM_LEN: usize = 40;
 
 /// One scenario, in one mode.
 #[derive(Clone, Copy)]
@@ -22,10 +23,17 @@ pub struct Item<'a> {
     pub pae: bool,
     /// The processor is asked after each step whose number is a multiple of this; 0 for never.
     pub every: u32,
-    /// Digest of what its steps returned on the original.
-    pub outcomes: u64,
-    /// Digest of everything that could be seen of the original from time to time.
-    pub states: u64,
+    /// What must come of it.
+    pub due: Due<'a>,
+}
+
+/// What must come of a scenario.
+#[derive(Clone, Copy)]
+pub enum Due<'a> {
+    /// The lines of its recording.
+    Lines(&'a str),
+    /// Sums taken from the original: of what its steps returned, and of everything that could be seen now and then.
+    Sums(u64, u64),
 }
 
 fn padded(len: usize) -> usize {
@@ -72,18 +80,28 @@ impl<'a> Iterator for Items<'a> {
         let left = self.left.checked_sub(1)?;
         let len = word(self.rest, 0)? as usize;
         let name_len = word(self.rest, 4)? as usize;
-        let tail = self.rest.get(ITEM_LEN..)?;
-        let name = core::str::from_utf8(tail.get(..name_len)?).ok()?;
-        let tail = tail.get(padded(name_len)..)?;
+        let lines_len = word(self.rest, 16)? as usize;
+        let mut tail = self.rest.get(ITEM_LEN..)?;
+        let mut next = |len: usize| {
+            let bytes = tail.get(..len)?;
+            tail = tail.get(padded(len)..)?;
+            Some(bytes)
+        };
+        let name = core::str::from_utf8(next(name_len)?).ok()?;
+        let scenario = next(len)?;
+        let lines = core::str::from_utf8(next(lines_len)?).ok()?;
         let item = Item {
             name,
-            scenario: tail.get(..len)?,
+            scenario,
             pae: word(self.rest, 8)? != 0,
             every: word(self.rest, 12)?,
-            outcomes: long(self.rest, 16)?,
-            states: long(self.rest, 24)?,
+            due: if lines.is_empty() {
+                Due::Sums(long(self.rest, 24)?, long(self.rest, 32)?)
+            } else {
+                Due::Lines(lines)
+            },
         };
-        self.rest = tail.get(padded(len)..)?;
+        self.rest = tail;
         self.left = left;
         Some(item)
     }

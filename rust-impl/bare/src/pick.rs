@@ -217,6 +217,10 @@ fn bit(pae: bool, top: bool, last: bool, width: u32, dice: &mut Dice) -> u64 {
         let reserved = width + dice.below(63 - width);
         return if dice.one_in(2) { NX } else { 1 << reserved };
     }
+    if dice.one_in(2) {
+        // Present, writable, open to user mode.
+        return 1 << dice.below(3);
+    }
     // No large pages: the shadow has none, and the walker does not know them.
     let bits: &[u32] = if last {
         &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]

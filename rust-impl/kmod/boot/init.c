@@ -4,6 +4,7 @@
  * each, and ends the machine with a status.
  */
 #include "replay.h"
+#include "probe.h"
 #include "life.h"
 
 void *memcpy(void *to, const void *from, u32 n)
@@ -90,16 +91,22 @@ static u32 before_traces(const u8 *pack, u32 size)
 	return at;
 }
 
+/* What is done with a module beside the replay. */
+enum { ALONE, PROBED, AND_ITS_LIFE };
+
 /* A module's run: load, replay, tests of its life if asked for, unload. */
-static void with_module(const char *path, const char *on, const char *name,
-			const u8 *pack, u32 size, u32 count, int life)
+static void with_module(const char *path, const char *options, const char *on,
+			const char *name, const u8 *pack, u32 size, u32 count,
+			int more)
 {
-	long result = load(path, "policy=0");
+	long result = load(path, options);
 
 	if (result == -2)
 		return;
 	put("LOAD ");
 	put(name);
+	put(" ");
+	put(options);
 	put(" ");
 	put_number(result);
 	put("\n");
@@ -109,7 +116,9 @@ static void with_module(const char *path, const char *on, const char *name,
 	}
 	if (pack)
 		replay(pack, size, on, count);
-	if (life && pack)
+	if (more >= PROBED && pack)
+		probes(pack, size, on);
+	if (more >= AND_ITS_LIFE && pack)
 		lives(path, on, name, pack, size, before_traces(pack, size));
 	result = sys_delete_module(name);
 	if (result < 0) {
@@ -123,8 +132,10 @@ static void with_module(const char *path, const char *on, const char *name,
 void _start(void);
 void _start(void)
 {
-	const u8 *pack;
-	u32 size = 0;
+	const u8 *pack, *hardened;
+	u32 size = 0, hardened_size = 0;
+	/* A boot for an alarm: replays and probes alone. */
+	long is_short;
 
 	sys_mkdir("/proc");
 	sys_mkdir("/sys");
@@ -134,10 +145,22 @@ void _start(void)
 	sys_mount("none", "/sys/kernel/debug", "debugfs");
 	sys_dup2(sys_open("/dev/ttyS0", O_RDWR), 1);
 	put("BEGIN\n");
+	is_short = sys_open("/short", 0) >= 0;
 	pack = whole("/pack", &size);
-	with_module("/lguest_pair.ko", "/dev/lguest_pair", "lguest_pair", pack,
-		    size, 2, 0);
-	with_module("/lguest_shadow.ko", "/dev/lguest_shadow", "lguest_shadow",
-		    pack, size, 1, 1);
+	hardened = whole("/hardened", &hardened_size);
+	subject = "pair";
+	with_module("/lguest_pair.ko", "policy=0", "/dev/lguest_pair",
+		    "lguest_pair", pack, size, 2, ALONE);
+	subject = "dropin";
+	with_module("/lguest_dropin.ko", "policy=0", "/dev/lguest_dropin",
+		    "lguest_dropin", pack, size, 2, ALONE);
+	/* The policy that it comes with. */
+	subject = "hardened";
+	with_module("/lguest_shadow.ko", "", "/dev/lguest_shadow",
+		    "lguest_shadow", hardened, hardened_size, 1, PROBED);
+	subject = "shadow";
+	with_module("/lguest_shadow.ko", "policy=0", "/dev/lguest_shadow",
+		    "lguest_shadow", pack, size, 1,
+		    is_short ? PROBED : AND_ITS_LIFE);
 	finish(failures || !passed);
 }

@@ -18,9 +18,15 @@ struct entry {
 };
 
 #define STEP 48u
+/* Verbs, as the binary form numbers them. */
+#define VERB_DEMAND_PAGE 3
+#define VERB_ACCESS 4
+#define VERB_DESTROY 14
 #define O_RDWR 2
 
 static const char *device;
+/* What runs, as the lines of the console name it. */
+static const char *subject;
 static int fd;
 static int helper_runs;
 static volatile int helper_gone;
@@ -118,6 +124,19 @@ static long figure(const char *module, const char *name)
 		at = end + 1;
 	}
 	return value;
+}
+
+static void life(const char *what, int good, long number)
+{
+	put("LIFE ");
+	put(what);
+	put(good ? " ok " : " FAIL ");
+	put_number(number);
+	put("\n");
+	if (good)
+		passed++;
+	else
+		failures++;
 }
 
 static const char *fault;
@@ -350,7 +369,7 @@ static void run_entry(const struct entry *e, const u8 *scenario,
 		return;
 	}
 	put("CASE ");
-	put(device + 12);
+	put(subject);
 	put(" ");
 	put(e->name);
 	put(fault ? " FAIL " : " ok ");

@@ -291,6 +291,9 @@ static long lgk_ioctl(struct file *file, unsigned int command,
 	case LGK_REFERENCES:
 		result = page_references(argument);
 		break;
+	case LGK_PROBE:
+		result = lgk_probe(f, at);
+		break;
 	default:
 		result = -ENOTTY;
 	}

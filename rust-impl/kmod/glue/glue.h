@@ -73,6 +73,13 @@ extern struct lgk_figures lgk_figures;
 /* The ledger's beginning is Rust's call, its end the file's. */
 void lgk_release(struct lgk_guest *guest);
 
+/* Puts one address of the port's guest before the machine's own MMU. */
+long lgk_probe(struct lgk_file *f, void __user *at);
+
+/* What `lgs_walk` is told of the access, and an answer that is no frame. */
+enum lgk_touched { LGK_LOOK, LGK_REACHED, LGK_FAULTED };
+#define LGK_DIFFERS 0xfffffffeu
+
 /* Rust, called by the file. */
 asmlinkage u32 lgs_world_size(void);
 asmlinkage u32 lgs_head(void);
@@ -82,6 +89,8 @@ asmlinkage void lgs_record(void *world);
 asmlinkage s32 lgs_take(void *world, u8 *bytes, u32 len, u32 care);
 asmlinkage u32 lgs_text(void *world, u32 view, u32 skip, u8 *to, u32 len);
 asmlinkage void lgs_close(void *world);
+asmlinkage u32 lgs_root(void *world);
+asmlinkage u32 lgs_walk(void *world, u32 addr, u32 write, u32 touched);
 
 /* C, called by Rust. */
 asmlinkage s32 kg_begin(struct lgk_guest *guest, u32 frames, u32 pages);

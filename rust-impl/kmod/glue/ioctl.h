@@ -35,5 +35,27 @@ struct lgk_event {
 #define LGK_EVENT_DONE 0x4c05
 /* The kernel's reference count of the page at an address. */
 #define LGK_REFERENCES 0x4c06
+/*
+ * Loads the port's shadow tables into CR3 and touches an address below the
+ * kernel: reads a word, or writes one, and compares with the rig's walker.
+ */
+#define LGK_PROBE 0xc0104c08
+struct lgk_probe {
+	unsigned int address, write;
+	/* To write; or what was read. */
+	unsigned int word;
+	unsigned int verdict;
+};
+/* Both say that it is mapped, and this is the word there; or that it faults. */
+#define LGK_PROBE_MAPPED 0
+#define LGK_PROBE_FAULT 1
+/* An entry has bits that this processor reserves. */
+#define LGK_PROBE_LEFT_OUT 2
+/* It was reached, and the walker says that it faults, or A or D is not set. */
+#define LGK_PROBE_REACHES 3
+/* Another word is there. */
+#define LGK_PROBE_WORD 4
+/* It faults, and the walker says that it is mapped. */
+#define LGK_PROBE_FAULTS 5
 
 #endif

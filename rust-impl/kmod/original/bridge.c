@@ -60,7 +60,10 @@ void lg_crash(u32 kind, u32 pfn)
 
 	world->crash_kind = kind;
 	world->crash_pfn = pfn;
-	/* The original holds no lock, and no Rust lies on the way. */
+	/*
+	 * The original holds no lock.  Of Rust, the drop-in's frames may lie on
+	 * the way, which have nothing to drop.
+	 */
 	__builtin_longjmp(world->door, 1);
 }
 
@@ -164,6 +167,7 @@ asmlinkage void kgo_reset(struct lg_world *world,
 	lg->cpus[0].lg = lg;
 	/* Kept as the kernel's address of the page, as lguest did. */
 	lg->cpus[0].regs_page = (unsigned long)__va(machine->regs_page);
+	world->guest = machine->guest;
 	world->shared = &world->decided;
 	world->decided = (struct lg_shared){
 		.nr_cpus = machine->nr_cpus,

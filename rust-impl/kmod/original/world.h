@@ -59,6 +59,7 @@ enum lg_entry {
 
 struct lguest;
 struct lguest_data;
+struct lgk_guest;
 
 struct pgdir {
 	unsigned long gpgdir;
@@ -105,8 +106,9 @@ struct lg_world {
 	struct lguest lg;
 	struct lg_shared *shared;
 	struct lg_shared decided;
-	/* The Rust host. */
+	/* The Rust host, and the ledger of its guest. */
 	void *host;
+	struct lgk_guest *guest;
 	u32 entry;
 	u32 args[5];
 	u32 result[2];

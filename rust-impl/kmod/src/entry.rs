@@ -76,6 +76,26 @@ pub unsafe extern "C" fn lgs_close(world: *mut World) {
     unsafe { (*world).close() }
 }
 
+/// The physical address of the port's top level in use.
+///
+/// # Safety
+/// As of `lgs_take`, of a guest that has begun.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lgs_root(world: *mut World) -> u32 {
+    // SAFETY: the caller's word.
+    unsafe { (*world).root() }
+}
+
+/// What the rig's walker says of an access by the kernel.
+///
+/// # Safety
+/// As of `lgs_root`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lgs_walk(world: *mut World, addr: u32, write: u32, touched: u32) -> u32 {
+    // SAFETY: the caller's word.
+    unsafe { (*world).walk(addr, write != 0, touched) }
+}
+
 /// Bytes that the glue keeps in front of the steps of later parts.
 #[unsafe(no_mangle)]
 pub extern "C" fn lgs_head() -> u32 {

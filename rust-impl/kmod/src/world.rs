@@ -5,6 +5,7 @@
 use core::fmt::Write;
 use core::mem::MaybeUninit;
 
+use lguest_engine::cpu::{A, D, NX, P, Processor, Request, chain, walk};
 use lguest_engine::digest::Fnv;
 use lguest_engine::observe::{Visited, observe};
 use lguest_engine::scenario::Scenario;
@@ -24,6 +25,12 @@ use crate::text::Window;
 
 /// Bytes that stay in front of the buffer: header and machine, so that steps alone can be read strictly.
 pub const HEAD: usize = HEADER_LEN + MACHINE_LEN;
+
+/// An access that the processor made, as the glue tells it: none yet, one that reached memory, or else a fault.
+const LOOK: u32 = 0;
+const REACHED: u32 = 1;
+/// The processor and the walker do not say the same.
+const DIFFERS: u32 = 0xffff_fffe;
 
 const EINTR: i32 = -4;
 const EINVAL: i32 = -22;
@@ -363,6 +370,47 @@ impl World {
             writeln!(to, "host_bug {}", bug.kind().name())?;
         }
         Ok(())
+    }
+
+    /// Physical address of the port's top level in use.
+    pub fn root(&mut self) -> u32 {
+        self.port().side.current_root()
+    }
+
+    /// The walker's word on an access by the kernel at `vaddr`. Before it (`touched` is 0): not 0 if an entry has bits
+    /// that a processor may reserve. After it: the pfn that it must have reached, or 0 for a fault, or `DIFFERS`; and
+    /// the processor must have marked the entries below PAE's top level as used, and the last one as written.
+    pub fn walk(&mut self, vaddr: u32, write: bool, touched: u32) -> u32 {
+        const MOST: u64 = (1 << 32) - 1;
+        let root = self.root();
+        let host = &self.port_host;
+        let found = chain(host, root, cfg!(pae), vaddr);
+        let from = usize::from(cfg!(pae));
+        let mut entries = found.entries.iter().take(found.len).skip(from);
+        if touched == LOOK {
+            let reserved = |value: u64| value & P != 0 && value & (NX | !MOST) != 0;
+            return entries.any(|(_, value)| reserved(*value)).into();
+        }
+        let reached = touched == REACHED;
+        let last = found.entries.get(found.len.wrapping_sub(1));
+        let written = last.is_some_and(|(_, value)| value & D != 0);
+        if reached && (!entries.all(|(_, value)| value & A != 0) || (write && !written)) {
+            return DIFFERS;
+        }
+        let request = Request { write, user: false };
+        match walk(
+            host,
+            root,
+            cfg!(pae),
+            vaddr,
+            request,
+            false,
+            Processor::WIDEST,
+        ) {
+            Ok(pfn) if reached => pfn as u32,
+            Err(_) if !reached => 0,
+            _ => DIFFERS,
+        }
     }
 
     /// The guest's end, if it has not come: as the original's host does on close. What is left is the ledger's.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The start of the guest kernel: linear faults, its first tables, LGUEST_INIT, its own page directory.
 
-use lguest_engine::{Step, Verb};
+use lguest_engine::Verb;
 
 use super::super::context::Context;
 use super::super::paging::{D, P, RW, TABLE, call};
@@ -220,7 +220,7 @@ impl Kernel {
     pub(super) fn write_pte(&self, ctx: &mut Context, pgd: u32, vaddr: u32, table: u16, pte: u64) {
         if self.maps && ctx.rng.one_in(2) {
             let args = [pgd, vaddr, pte as u32, (pte >> 32) as u32, table.into()];
-            ctx.push(Step::new(Verb::Map, args));
+            ctx.push(Verb::Map, args);
         } else {
             ctx.write_entry(ctx.paging.last_at(table.into(), vaddr), pte);
         }

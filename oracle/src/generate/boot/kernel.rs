@@ -172,7 +172,7 @@ impl Kernel {
                 let value = ctx.rng.word();
                 if ctx.launcher.allows(page.into(), true) {
                     let at = page << 12 | ctx.rng.below(1024) << 2;
-                    ctx.push(Step::new(Verb::DeviceWrite, [at, value, 0, 4, 0]));
+                    ctx.push(Verb::DeviceWrite, [at, value, 0, 4, 0]);
                 }
                 self.visit(ctx, region, i, super::Kind::File);
             }

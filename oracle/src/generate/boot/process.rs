@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Processes of the guest kernel: fork, exit, and switching between them.
 
-use lguest_engine::{Step, Verb};
+use lguest_engine::Verb;
 
 use super::super::context::Context;
 use super::super::paging::{A, D, NX, P, RW, TABLE, US, call};
@@ -21,7 +21,7 @@ impl Kernel {
             0,
         ];
         if self.current.is_some() && ctx.rng.one_in(12) {
-            ctx.push(Step::new(Verb::Async, args));
+            ctx.push(Verb::Async, args);
             ctx.call([call::FLUSH_ASYNC, 0, 0, 0, 0]);
         } else {
             ctx.call(args);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The guest kernel takes mappings away, or rights from them: munmap, mprotect, ageing.
 
-use lguest_engine::{Step, Verb};
+use lguest_engine::Verb;
 
 use super::super::context::Context;
 use super::super::paging::{A, call};
@@ -136,7 +136,7 @@ impl Kernel {
                     0,
                 ],
             };
-            ctx.push(Step::new(Verb::Async, args));
+            ctx.push(Verb::Async, args);
         }
         match ctx.rng.below(4) {
             0 => self.touch(ctx),

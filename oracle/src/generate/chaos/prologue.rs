@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! How a hostile guest begins: some page directories that share an address or two, and a stack.
 
-use lguest_engine::{Mapping, Step, Verb};
+use lguest_engine::{Mapping, Verb};
 
 use super::super::context::Context;
 use super::super::paging::{A, D, P, RW, US, call};
@@ -90,15 +90,23 @@ impl Chaos {
             };
             self.leanings.gpgdirs.push((page << 12) + inside);
         }
+        // The edges of memory, as the first table of all now and then.
         let last = ctx.machine.backed() - 1;
-        if ctx.rng.one_in(8) && ctx.launcher.allows(last.into(), true) {
-            let inside = if ctx.paging.pae { 0x1000 - 32 } else { 0 };
-            self.leanings.gpgdirs.push((last << 12) + inside);
+        let inside = if ctx.paging.pae { 0x1000 - 32 } else { 0 };
+        for edge in [0, (last << 12) + inside] {
+            if ctx.rng.one_in(8) && ctx.launcher.allows(u64::from(edge >> 12), true) {
+                self.leanings.gpgdirs.push(edge);
+                if ctx.rng.one_in(2) {
+                    let end = self.leanings.gpgdirs.len() - 1;
+                    self.leanings.gpgdirs.swap(0, end);
+                }
+            }
         }
         let switcher = ctx.machine.switcher;
         let rng = &mut ctx.rng;
         // Two pages, below the Switcher and not at the bottom.
         let high = kernel.wrapping_add(rng.range(2, 40) << 12) & 0xffff_f000;
+        let high = if rng.one_in(8) { switcher } else { high };
         let stack = high.min(switcher - 0x1000).max(0x1000);
         for _ in 0..rng.range(3, 7) {
             let slot = 1u32 << rng.pick(&[21, 22, 30]);
@@ -126,6 +134,7 @@ impl Chaos {
         for g in 0..self.leanings.gpgdirs.len() {
             let gpgdir = self.leanings.gpgdirs[g];
             let shared = self.bump;
+            let strict = ctx.rng.one_in(8);
             for page in [stack, stack.wrapping_sub(0x1000)] {
                 let frame = u64::from(self.fresh(ctx)) << 12;
                 self.map(ctx, gpgdir, page, frame | P | RW | A | D);
@@ -150,9 +159,33 @@ impl Chaos {
                 ]);
                 self.map(ctx, gpgdir, vaddr, u64::from(page) << 12 | flags);
             }
+            if strict {
+                self.restrict(ctx, gpgdir, stack);
+            }
             if ctx.rng.one_in(3) {
                 self.bump = shared;
             }
+        }
+    }
+
+    /// Has an address by tables that allow less than its page does.
+    fn restrict(&mut self, ctx: &mut Context, gpgdir: u32, vaddr: u32) {
+        let table = u64::from(self.fresh(ctx)) << 12;
+        let flags = P | ctx.rng.bits() & (RW | US | A | D);
+        let at = if ctx.paging.pae {
+            let middle = self.fresh(ctx);
+            ctx.write_entry(
+                ctx.paging.top_at(gpgdir, vaddr),
+                u64::from(middle) << 12 | P,
+            );
+            ctx.paging.middle_at(middle, vaddr)
+        } else {
+            ctx.paging.top_at(gpgdir, vaddr)
+        };
+        ctx.write_entry(at, table | flags);
+        let frame = u64::from(self.fresh(ctx)) << 12;
+        for page in [vaddr, vaddr.wrapping_sub(0x1000)] {
+            self.map(ctx, gpgdir, page, frame | P | RW | A | D);
         }
     }
 
@@ -165,9 +198,9 @@ impl Chaos {
                 tables = next.saturating_sub(1).max(1);
             }
         }
-        ctx.push(Step::new(
+        ctx.push(
             Verb::Map,
             [gpgdir, vaddr, pte as u32, (pte >> 32) as u32, tables],
-        ));
+        );
     }
 }

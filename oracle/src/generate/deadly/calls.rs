@@ -144,7 +144,7 @@ fn shut_down(ctx: &mut Context, scene: &Scene, how: u32) {
             8,
             0,
         ];
-        ctx.push(Step::new(Verb::Write, args));
+        ctx.push(Verb::Write, args);
     }
     call(ctx, [call::SHUTDOWN, at, how, 0, 0], Quals::NONE);
 }
