@@ -8,6 +8,7 @@ use super::cover::{Candidate, choose, own};
 use super::feature::{Features, Look, Observer};
 use super::goal::{Showing, trouble};
 use super::input::{Input, cost};
+use crate::drive::End;
 use crate::findings;
 use crate::minimize::{Budget, Progress, minimize};
 use crate::rig::Hosts;
@@ -204,7 +205,8 @@ pub enum Harm {
 /// It is not for a corpus of scenarios that agree.
 pub fn harmless(hosts: &Hosts, scenario: &ScenarioBuf) -> Result<ScenarioBuf, Harm> {
     let harmed = |verdict: &Verdict| match verdict {
-        // The file names no finding; one that explains it is known all the same.
+        // The file names no finding. A crash that none explains, an oracle has told of.
+        Verdict::Unexplained(End::Bug(_)) => true,
         Verdict::Unexplained(end) => findings::explains(end).is_some(),
         _ => false,
     };
