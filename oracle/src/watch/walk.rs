@@ -169,7 +169,7 @@ pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
         let mut bytes = [0; 8];
         said.tables[said.levels] = at >> 12;
         said.levels += 1;
-        if at % len == 0 {
+        if at.is_multiple_of(len) {
             // As nearly always.
             let Some(frame) = host.frame_of(at >> 12) else {
                 return 0;
