@@ -191,6 +191,35 @@ HALT
 }
 
 #[test]
+fn pages_of_a_stack_that_lie_on_one_frame_are_told_apart() {
+    let two = "machine mode=nopae
+expect agree
+page 20..22 writable shared=0
+map pgd=0x0 0x16000 -> 0x14003 tables=0
+map pgd=0x0 0xc0015000 -> 0x16003 tables=0
+LGUEST_INIT 0x1000
+NEW_PGTABLE 0x0
+SET_STACK 0 0xc0016004 2
+";
+    let in_two_slots = "machine mode=nopae pages=68
+expect agree
+page 28..33 writable shared=59
+map pgd=0x3000 0xc03a1000 -> 0x8063 tables=9
+map pgd=0x3000 0xc03a0000 -> 0xa063 tables=11
+map pgd=0x4000 0xc03a1000 -> 0x1f063 tables=32
+map pgd=0x4000 0xc03a0000 -> 0x21063 tables=34
+LGUEST_INIT 0x43a94
+NEW_PGTABLE 0x3000
+SET_STACK 105 0xc03a1f2c 2
+async NEW_PGTABLE 0x4000
+HALT
+";
+    for text in [two, in_two_slots] {
+        assert_eq!(told_of(text, PagingMode::NoPae), [], "{text}");
+    }
+}
+
+#[test]
 fn a_pin_for_reading_gives_no_right_to_write_even_where_the_mapping_does() {
     let text = "machine mode=both
 expect agree

@@ -76,14 +76,28 @@ pub fn against(fresh: &Fresh, told: Option<Told>) -> Option<&'static str> {
     let Some(told) = told else {
         return Some(NOWHERE);
     };
-    // The launcher's addresses have 32 bits; what they cannot tell apart is the launcher's affair.
-    if (told.page as u32 ^ fresh.page.number()) & 0xf_ffff != 0 {
+    if !same_page(told.page, fresh.page.number()) {
         Some(OTHER_PAGE)
     } else if fresh.rights & !told.rights & (WRITE | USER) != 0 {
         Some(MORE)
     } else {
         None
     }
+}
+
+/// A page that the guest told is the one that was pinned: the launcher's addresses have 32 bits, and what they cannot
+/// tell apart is the launcher's affair.
+pub fn same_page(told: u64, pinned: u32) -> bool {
+    (told as u32 ^ pinned) & 0xf_ffff == 0
+}
+
+/// The page that the guest told of an address in the tables that a slot shadows.
+pub fn page(host: &SimHost, chosen: &Chosen, slot: usize, pae: bool, vaddr: u32) -> Option<u64> {
+    if chosen.linear {
+        return Some(linear(vaddr).page);
+    }
+    let said = walk::guest(host, chosen.names[slot]?, pae, vaddr);
+    Some(said.told?.page)
 }
 
 /// What a guest without tables of its own has: every page at its own address, for its kernel.

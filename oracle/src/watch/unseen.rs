@@ -11,6 +11,8 @@ use lguest_shadow::PIN_LIMIT;
 
 use super::Watch;
 use super::course::Call;
+use super::justified::Pin;
+use super::told;
 use super::walk::{self, PRESENT, Reached, frame};
 use crate::class::verb_name;
 use crate::sim::SimHost;
@@ -30,7 +32,7 @@ impl Watch {
             return;
         };
         let verb = verb_name(Some(step));
-        let pins = |pin: &super::justified::Pin| pin.pfn == frame(at.value);
+        let pins = |pin: &Pin| pin.pfn == frame(at.value);
         let pin = self.open.iter().rposition(pins);
         // An entry that was told as late as that has its own pin.
         let later = |i: &usize| {
@@ -82,7 +84,7 @@ impl Watch {
             };
             // Its own stack and tables come first; a call that was refused may have left the stack before it.
             let own = [call.after.stack, call.before.stack];
-            let found = self.changed_at(host, &own, &call, Some(pin.pfn));
+            let found = self.changed_at(host, &own, &call, Some(&pin));
             if let Some(at) = found {
                 self.open.remove(i);
                 self.stored(at.pa, at.value, Some(pin), call.verb, Some(call.args));
@@ -100,35 +102,43 @@ impl Watch {
         }
     }
 
-    /// The first entry of these stacks that is not as recorded, and names this frame if one is named; the tables that
-    /// the call had come first.
+    /// The first entry of these stacks that is not as recorded, in the tables that the call had before others. For a pin,
+    /// one that names its frame, and of several on one frame, one where the guest's tables name its page.
     fn changed_at(
         &self,
         host: &SimHost,
         stacks: &[(u32, u32)],
         call: &Call,
-        pfn: Option<u32>,
+        pin: Option<&Pin>,
     ) -> Option<Reached> {
         let current = call.after.current;
         let slots = [current]
             .into_iter()
             .chain((0..4).filter(|i| *i != current));
+        let mut other = None;
         for slot in slots {
             let root = self.state.slots[slot].pgdir;
             for (esp, pages) in stacks {
                 for i in 0..(*pages).min(PIN_LIMIT) {
                     let vaddr = esp.wrapping_sub(1).wrapping_sub(i << 12);
-                    let is = |at: &Reached| {
-                        pfn.is_none_or(|pfn| at.value & PRESENT != 0 && frame(at.value) == pfn)
+                    let at = self.below(host, root, vaddr);
+                    let Some(at) = at.filter(|at| self.changed(at)) else {
+                        continue;
                     };
-                    let at = self.below(host, root, vaddr).filter(is);
-                    if let Some(at) = at.filter(|at| self.changed(at)) {
+                    let Some(pin) = pin else { return Some(at) };
+                    if at.value & PRESENT == 0 || frame(at.value) != pin.pfn {
+                        continue;
+                    }
+                    let page = pin.addr.wrapping_sub(self.machine.mem_base) >> 12;
+                    let told = told::page(host, &call.after, slot, self.switcher.pae, vaddr);
+                    if told.is_some_and(|told| told::same_page(told, page)) {
                         return Some(at);
                     }
+                    other = other.or(Some(at));
                 }
             }
         }
-        None
+        other
     }
 
     /// Looks at every entry there is, once counts are known to be wrong: for what was stored where nobody looked.
@@ -147,7 +157,7 @@ impl Watch {
                     above: 0,
                 };
                 if self.changed(&at) {
-                    let pins = |pin: &super::justified::Pin| pin.pfn == frame(value);
+                    let pins = |pin: &Pin| pin.pfn == frame(value);
                     let pin = self.open.iter().rposition(pins);
                     let pin = pin.filter(|_| value & PRESENT != 0);
                     let pin = pin.map(|i| self.open.remove(i));
