@@ -479,10 +479,7 @@ fn what_goes_wrong_after_the_sides_parted_is_told_by_the_oracles_alone() {
     let (mode, care, fixes) = (PagingMode::NoPae, Care::Full, Mixed::ALL);
     for (wrong, due) in [
         (Wrong::Silent, None),
-        (
-            Wrong::After,
-            Some("nopae breach access: justified: an entry may be written and its page may not"),
-        ),
+        (Wrong::After, Some("nopae breach access: justified: ")),
     ] {
         let original = OriginalSide::new(&hosts.original, false).expect("the original");
         let parting = Parting::new(original, planted(&hosts.port, wrong, fixes), care);
@@ -510,7 +507,9 @@ fn what_goes_wrong_after_the_sides_parted_is_told_by_the_oracles_alone() {
             .found()
             .map(|found| found.class.to_string())
             .collect();
-        assert_eq!(found.first().map(String::as_str), due, "{found:?}");
+        let as_due = |class: &String| due.is_some_and(|due| class.starts_with(due));
+        assert!(found.iter().all(as_due), "{found:?}");
+        assert_eq!(found.is_empty(), due.is_none());
     }
 }
 

@@ -66,7 +66,7 @@ fn a_planted_difference_is_kept_in_its_smallest_form() {
     assert!(kept.steps.len() <= 2, "{why}");
     let mut eye = Two::new(&hosts, sides(&hosts, "read_maps_writable"), mode);
     minimal::assert_minimal(&kept, &mut |candidate| {
-        eye.see(candidate)
+        eye.see(candidate, None)
             .is_some_and(|seen| seen.class.to_string() == class)
     });
 }

@@ -155,7 +155,7 @@ fn hold_minimal<A: Side, B: Side>(row: &Row, hosts: &Hosts, a: A, b: B) {
     let care = Care::Full;
     let mut eye = Two::new(hosts, Both { pair, care }, mode);
     minimal::assert_minimal(&row.small.scenario, &mut |candidate| {
-        eye.see(candidate)
+        eye.see(candidate, None)
             .is_some_and(|seen| seen.class.to_string() == row.caught.class)
     });
 }

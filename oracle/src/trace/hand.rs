@@ -89,8 +89,8 @@ fn masked(mut recorded: Recorded) -> Recorded {
 
 /// One of the fixes that acted makes `got` of what would be `due` without it.
 ///
-/// C25 has a page for writing that was had for reading: the same page, and it is had. What other fixes change no recorded
-/// host has met; whatever they would change is a mismatch.
+/// C25 has a page for writing that was had for reading: the same page, and it is had. What fixes other than this and C18
+/// ([`spares`]) change no recorded host has met; whatever they would change is a mismatch.
 fn changes(acted: u32, due: &Recorded, got: &Recorded) -> bool {
     let pins = due.letter == b'f' && got.letter == b'f';
     let [page, writable, had, _] = due.words;
@@ -101,6 +101,12 @@ fn changes(acted: u32, due: &Recorded, got: &Recorded) -> bool {
         && (got.words[0], got.words[2]) == (page, had)
 }
 
+/// One of the fixes that acted does not do this any more, with nothing to follow in the step: C18 pins nothing of a stack
+/// that was refused.
+fn spares(acted: u32, due: &Recorded) -> bool {
+    acted & Fix::C18.bit() != 0 && matches!(due.letter, b'P' | b'f' | b'd' | b'r' | b'w')
+}
+
 pub(super) fn text_of(recorded: &Recorded) -> String {
     let mut text = String::new();
     recorded::push(&mut text, recorded);
@@ -108,15 +114,15 @@ pub(super) fn text_of(recorded: &Recorded) -> String {
 }
 
 impl Hand {
-    /// Compares what each side did with what was recorded. `acted` has the fixes that acted in the step; the record that
-    /// one of them changed is what comes back, and is not among the letters that agreed.
+    /// Compares what each side did with what was recorded. `acted` has the fixes that acted in the step; the records that
+    /// one of them changed are what comes back, and are not among the letters that agreed.
     pub(super) fn settle(
         &mut self,
         lanes: &mut dyn Lanes,
         letters: &mut BTreeMap<u8, u64>,
         acted: u32,
-    ) -> Result<Option<u64>, Mismatch> {
-        let mut result = Ok(None);
+    ) -> Result<Vec<u64>, Mismatch> {
+        let mut result = Ok(Vec::new());
         let told = !self.recorded.is_empty();
         lanes.each(&mut |side, observed| {
             observed.take(&mut self.observed);
@@ -124,10 +130,10 @@ impl Hand {
                 result = self.agrees(acted).ok_or_else(|| self.mismatch(side));
             }
         });
-        if let Ok(mended) = result {
+        if let Ok(mended) = &result {
             let mut before = NONE;
             for (at, recorded) in &self.recorded {
-                if mended == Some(*at) {
+                if mended.contains(at) {
                     continue;
                 }
                 // A message is one result, in however many pieces it stands.
@@ -156,17 +162,18 @@ impl Hand {
         results.filter(|(_, r)| !matches!(r.letter, NONE | MORE | TEXT))
     }
 
-    /// Whether what came is what was recorded, but for one result that a fix which acted has changed: its record.
-    fn agrees(&self, acted: u32) -> Option<Option<u64>> {
+    /// Whether what came is what was recorded, but for what a fix that acted has changed: the records of that.
+    fn agrees(&self, acted: u32) -> Option<Vec<u64>> {
         let more = self.recorded.iter().any(|(_, r)| r.letter == MORE);
-        let mut mended = None;
+        let mut mended = Vec::new();
         let (mut got, mut due) = (self.results(), self.numbered_results());
         loop {
             match (due.next(), got.next()) {
                 (Some((_, a)), Some(b)) if a == b => {}
-                (Some((at, a)), Some(b)) if mended.is_none() && changes(acted, &a, &b) => {
-                    mended = Some(at);
+                (Some((at, a)), Some(b)) if mended.is_empty() && changes(acted, &a, &b) => {
+                    mended.push(at);
                 }
+                (Some((at, a)), None) if spares(acted, &a) => mended.push(at),
                 (None, None) => break,
                 (None, Some(_)) if more || self.crashed => break,
                 (Some(_), None) if self.crashed => break,

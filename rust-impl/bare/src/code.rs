@@ -9,8 +9,14 @@ use crate::machine::frame;
 // perform, 12 where to go at the end, 16 the page's physical address, 20 the image's stack, 24 the page's virtual
 // address, 28 where to begin, 32 and 40 the descriptor tables. Accesses stand from 256 on, 32 bytes each: address,
 // kind, value, status, error code or exception, CR2, EIP, where user mode begins.
+//
+// A real processor guesses ahead, and may mark what it walks through as accessed: it must not get to an access before it
+// knows that this one is due. `fence` is lfence, which the assembler has not for so old a processor.
 global_asm!(
     r#"
+.macro fence
+    .byte 0x0f, 0xae, 0xe8
+.endm
 .section .cross, "ax"
 .globl cross_code, cross_back, cross_end
 cross_code:
@@ -74,12 +80,20 @@ probe_code:
     cmp ecx, 1
     je 3f
     ja 4f
+    fence
     mov eax, [edx]
     mov [esi + 8], eax
     jmp 6f
-3:  mov [edx], eax
+3:  fence
+    mov [edx], eax
     jmp 6f
-4:  jmp edx
+// A return that is predicted to come back here, and then does not.
+4:  call 4f
+probe_astray:
+    fence
+    jmp probe_astray
+4:  mov [esp], edx
+    ret
 5:  push 0x23
     push 0
     push 2

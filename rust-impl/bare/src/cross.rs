@@ -124,7 +124,7 @@ impl Crossing {
         self.map(self.way, self.way >> 12);
         self.describe();
         let context = frame(frames.stack);
-        let back = self.way + code.way[1] - begin;
+        let back = self.way + (code.way[1] - begin);
         for (i, value) in [
             (1, own(0) << 12),
             (3, back),
@@ -175,7 +175,7 @@ impl Crossing {
     fn describe(&self) {
         let page = frame(self.frames.tables);
         let code = code();
-        let text = |symbol: u32| self.place.text + symbol - code.probe[0];
+        let text = |symbol: u32| self.place.text + (symbol - code.probe[0]);
         let [done, fault, others] = code.handlers.map(text);
         let gate = |i: usize, to: u32, rights: u32| {
             page[2 * i].set(to & 0xffff | 8 << 16);

@@ -19,12 +19,12 @@
 
 #[cfg(target_pointer_width = "32")]
 #[path = "bindings32.rs"]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::arithmetic_side_effects)]
 #[rustfmt::skip]
 pub mod bindings;
 #[cfg(target_pointer_width = "64")]
 #[path = "bindings64.rs"]
-#[allow(missing_docs)]
+#[allow(missing_docs, clippy::arithmetic_side_effects)]
 #[rustfmt::skip]
 pub mod bindings;
 

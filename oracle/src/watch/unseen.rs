@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Entries that no note tells of: those that a fault stores past `set_pte`, by the fault that the guest had, or by one
+//! that the shadow code makes for each page of the guest's stack.
+//!
+//! A fault's entry lies where the address leads in the tables in use. A stack's lies at an address of the stack that
+//! the call had, or one before it in the same step, in the tables that it had; those that another call of the same step
+//! released again are not there to be found, and their pins are for nothing.
+
+use lguest_engine::{Step, Verb};
+use lguest_shadow::PIN_LIMIT;
+
+use super::Watch;
+use super::course::Call;
+use super::walk::{self, PRESENT, Reached, frame};
+use crate::class::verb_name;
+use crate::sim::SimHost;
+
+/// Tops and pages of stacks; most steps know one.
+type Stacks = Vec<(u32, u32)>;
+
+impl Watch {
+    /// Looks where a pin that is open may have been for an entry.
+    pub(super) fn unseen(&mut self, host: &SimHost, step: &Step) {
+        if step.verb == Verb::Hypercall {
+            self.stacks(host);
+            return;
+        }
+        let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
+        let Some(at) = self.below(host, root, step.args[0]) else {
+            return;
+        };
+        let verb = verb_name(Some(step));
+        let pins = |pin: &super::justified::Pin| pin.pfn == frame(at.value);
+        let pin = self.open.iter().rposition(pins);
+        // An entry that was told as late as that has its own pin.
+        let later = |i: &usize| {
+            let leaf = self.mirror.leaf(at.pa).filter(|_| !self.changed(&at));
+            leaf.is_none_or(|leaf| leaf.clock < self.open[*i].clock)
+        };
+        match pin.filter(|_| at.value & PRESENT != 0).filter(later) {
+            Some(i) => {
+                let pin = self.open.remove(i);
+                self.stored(at.pa, at.value, Some(pin), verb, None);
+            }
+            None if self.changed(&at) => self.stored(at.pa, at.value, None, verb, None),
+            None => {}
+        }
+    }
+
+    /// The entry for an address below the Switcher in the tables at `root`.
+    fn below(&self, host: &SimHost, root: u32, vaddr: u32) -> Option<Reached> {
+        if root == 0 || vaddr >= self.switcher.addr {
+            return None;
+        }
+        walk::shadow(host, root, self.switcher.pae, vaddr)
+    }
+
+    /// An entry is not as recorded.
+    fn changed(&self, at: &Reached) -> bool {
+        let known = self.mirror.leaf(at.pa).map(|leaf| (leaf.pfn, leaf.rights));
+        let is = (at.value & PRESENT != 0).then(|| (frame(at.value), at.value as u32 & 6));
+        known != is
+    }
+
+    /// Entries of stacks: each open pin is given to one, latest first; what has changed for no pin comes last.
+    #[inline(never)]
+    fn stacks(&mut self, host: &SimHost) {
+        let mut stacks: Stacks = vec![(self.state.esp1, self.state.stack_pages)];
+        for call in self.course.calls().iter().rev() {
+            for stack in [call.after.stack, call.before.stack] {
+                if !stacks.contains(&stack) {
+                    stacks.push(stack);
+                }
+            }
+        }
+        let mut left = self.open.len();
+        while let Some(i) = self.open[..left].iter().rposition(|pin| !pin.update) {
+            left = i;
+            let pin = self.open[i];
+            let Some(call) = self.course.at(pin.clock).copied() else {
+                continue;
+            };
+            // Its own stack and tables come first; a call that was refused may have left the stack before it.
+            let own = [call.after.stack, call.before.stack];
+            let found = self.changed_at(host, &own, &call, Some(pin.pfn));
+            if let Some(at) = found {
+                self.open.remove(i);
+                self.stored(at.pa, at.value, Some(pin), call.verb, Some(call.args));
+            }
+        }
+        let Some(last) = self.course.calls().last().copied() else {
+            return;
+        };
+        while let Some(at) = self.changed_at(host, &stacks, &last, None) {
+            self.stored(at.pa, at.value, None, last.verb, Some(last.args));
+            if self.changed(&at) {
+                // It lies in what is no table of the lowest level any more, and that was told.
+                break;
+            }
+        }
+    }
+
+    /// The first entry of these stacks that is not as recorded, and names this frame if one is named; the tables that
+    /// the call had come first.
+    fn changed_at(
+        &self,
+        host: &SimHost,
+        stacks: &[(u32, u32)],
+        call: &Call,
+        pfn: Option<u32>,
+    ) -> Option<Reached> {
+        let current = call.after.current;
+        let slots = [current]
+            .into_iter()
+            .chain((0..4).filter(|i| *i != current));
+        for slot in slots {
+            let root = self.state.slots[slot].pgdir;
+            for (esp, pages) in stacks {
+                for i in 0..(*pages).min(PIN_LIMIT) {
+                    let vaddr = esp.wrapping_sub(1).wrapping_sub(i << 12);
+                    let is = |at: &Reached| {
+                        pfn.is_none_or(|pfn| at.value & PRESENT != 0 && frame(at.value) == pfn)
+                    };
+                    let at = self.below(host, root, vaddr).filter(is);
+                    if let Some(at) = at.filter(|at| self.changed(at)) {
+                        return Some(at);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Looks at every entry there is, once counts are known to be wrong: for what was stored where nobody looked.
+    #[cold]
+    pub(super) fn look_everywhere(&mut self, host: &SimHost, verb: &'static str) {
+        let tables: Vec<u32> = self.mirror.leaf_tables().collect();
+        let size = if self.switcher.pae { 8 } else { 4 };
+        for table in tables {
+            for pa in (table..table + 4096).step_by(size) {
+                let Some(value) = walk::entry(host, pa, self.switcher.pae) else {
+                    continue;
+                };
+                let at = Reached {
+                    pa,
+                    value,
+                    above: 0,
+                };
+                if self.changed(&at) {
+                    let pins = |pin: &super::justified::Pin| pin.pfn == frame(value);
+                    let pin = self.open.iter().rposition(pins);
+                    let pin = pin.filter(|_| value & PRESENT != 0);
+                    let pin = pin.map(|i| self.open.remove(i));
+                    self.stored(pa, value, pin, verb, None);
+                }
+            }
+        }
+    }
+}
