@@ -209,8 +209,6 @@ pub struct Same<'e> {
     keep: Keep,
     /// The class that the first scenario showed.
     pub class: Class,
-    /// A finding explains it: what none explains is not taken for what one does, though it looks alike.
-    known: bool,
 }
 
 impl<'e> Same<'e> {
@@ -221,13 +219,8 @@ impl<'e> Same<'e> {
         first: &ScenarioBuf,
         want: Option<&Class>,
     ) -> Option<Self> {
-        let seen = eye.see(first, want)?;
-        Some(Same {
-            eye,
-            keep,
-            class: seen.class,
-            known: seen.known,
-        })
+        let class = eye.see(first, want)?.class;
+        Some(Same { eye, keep, class })
     }
 
     /// The same for two sides that were put together elsewhere.
@@ -254,7 +247,7 @@ impl Goal for Same<'_> {
             return Look::Nothing;
         };
         let same = match self.keep {
-            Keep::Class => seen.class == self.class && seen.known == self.known,
+            Keep::Class => seen.class == self.class,
             Keep::Breach => seen.class.kind == self.class.kind,
         };
         match (same, seen.known) {
