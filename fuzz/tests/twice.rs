@@ -3,6 +3,7 @@
 //!
 //! With `LGUEST_C_COVER=trace-pc`, or `libfuzzer` and clang, the coverage of the original is compared, too.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use lguest_c_reference::cover;
@@ -12,6 +13,7 @@ use lguest_fuzz::pair::{Seen, Worlds};
 use lguest_oracle::behaviour::Behaviour;
 use lguest_oracle::drive::End;
 use lguest_oracle::fuzzed;
+use lguest_oracle::load::{find, load};
 use lguest_oracle::sim::mix;
 
 /// All that a run shows.
@@ -40,6 +42,11 @@ fn an_input_run_twice_does_the_same() {
         if seed % 200 == 199 {
             size = 0;
         }
+    }
+    // Mutants seldom crash a host; the findings do.
+    let findings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpora/findings");
+    for file in find(&findings).expect("the findings") {
+        inputs.push(load(&file).expect("a scenario").to_bytes());
     }
     // One thread and one test: the original's counts are the process's.
     let mut worlds = Worlds::new();
