@@ -20,6 +20,8 @@ pub struct Chosen {
     pub linear: bool,
     /// Top and pages of its stack.
     pub stack: (u32, u32),
+    /// The stack of before, if those that were told since are all refused: who refuses one may keep that.
+    pub kept: Option<(u32, u32)>,
 }
 
 impl Chosen {
@@ -32,7 +34,20 @@ impl Chosen {
             current: state.cpu_pgd as usize & 3,
             linear: state.linear_pages,
             stack: (state.esp1, state.stack_pages),
+            kept: None,
         }
+    }
+
+    /// A stack is told; one that is too large is refused.
+    fn told_stack(&mut self, esp: u32, pages: u32) {
+        let refused = pages > 2;
+        self.kept = refused.then(|| self.kept.unwrap_or(self.stack));
+        self.stack = (esp, pages);
+    }
+
+    /// Where its stack may be.
+    pub fn stacks(&self) -> impl Iterator<Item = (u32, u32)> {
+        [self.stack].into_iter().chain(self.kept)
     }
 
     /// Slots that go by this name.
@@ -133,7 +148,7 @@ impl Course {
                 self.now.names[slot] = Some(args[1]);
                 (self.now.current, self.now.linear) = (slot, false);
             }
-            number::SET_STACK => self.now.stack = (args[2], args[3]),
+            number::SET_STACK => self.now.told_stack(args[2], args[3]),
             _ => {}
         }
         self.calls.push(Call {

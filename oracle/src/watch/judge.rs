@@ -107,6 +107,7 @@ impl Watch {
         let (now, followed) = (Chosen::of(&self.state), *self.course.now());
         let same = Chosen {
             stack: now.stack,
+            kept: now.kept,
             ..followed
         };
         if now != same {

@@ -69,7 +69,7 @@ impl Watch {
     fn stacks(&mut self, host: &SimHost) {
         let mut stacks: Stacks = vec![(self.state.esp1, self.state.stack_pages)];
         for call in self.course.calls().iter().rev() {
-            for stack in [call.after.stack, call.before.stack] {
+            for stack in call.after.stacks().chain(call.before.stacks()) {
                 if !stacks.contains(&stack) {
                     stacks.push(stack);
                 }
@@ -83,7 +83,7 @@ impl Watch {
                 continue;
             };
             // Its own stack and tables come first; a call that was refused may have left the stack before it.
-            let own = [call.after.stack, call.before.stack];
+            let own: Stacks = call.after.stacks().chain(call.before.stacks()).collect();
             let found = self.changed_at(host, &own, &call, Some(&pin));
             if let Some(at) = found {
                 self.open.remove(i);
