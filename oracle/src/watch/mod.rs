@@ -14,6 +14,7 @@ mod full;
 mod judge;
 pub mod justified;
 pub mod leaf;
+mod matched;
 pub mod memory;
 pub mod mirror;
 mod notes;

@@ -12,6 +12,7 @@ use lguest_shadow::PIN_LIMIT;
 use super::Watch;
 use super::course::Call;
 use super::justified::Pin;
+use super::matched::matched;
 use super::told;
 use super::walk::{self, PRESENT, Reached, frame};
 use crate::class::verb_name;
@@ -64,7 +65,8 @@ impl Watch {
         known != is
     }
 
-    /// Entries of stacks: each open pin is given to one, latest first; what has changed for no pin comes last.
+    /// Entries of stacks: open pins are matched to those that they may have been for; what has changed for no pin comes
+    /// last.
     #[inline(never)]
     fn stacks(&mut self, host: &SimHost) {
         let mut stacks: Stacks = vec![(self.state.esp1, self.state.stack_pages)];
@@ -75,25 +77,27 @@ impl Watch {
                 }
             }
         }
-        let mut left = self.open.len();
-        while let Some(i) = self.open[..left].iter().rposition(|pin| !pin.update) {
-            left = i;
-            let pin = self.open[i];
-            let Some(call) = self.course.at(pin.clock).copied() else {
-                continue;
-            };
-            // Its own stack and tables come first; a call that was refused may have left the stack before it.
-            let own: Stacks = call.after.stacks().chain(call.before.stacks()).collect();
-            let found = self.changed_at(host, &own, &call, Some(&pin));
-            if let Some(at) = found {
-                self.open.remove(i);
-                self.stored(at.pa, at.value, Some(pin), call.verb, Some(call.args));
+        // Latest first: that they are taken out moves none that is still to come.
+        let pins: Vec<(usize, Call)> = (0..self.open.len())
+            .rev()
+            .filter(|i| !self.open[*i].update)
+            .filter_map(|i| Some((i, *self.course.at(self.open[i].clock)?)))
+            .collect();
+        let wishes: Vec<Vec<u32>> = pins
+            .iter()
+            .map(|(i, call)| self.wishes(host, &self.open[*i], call))
+            .collect();
+        for ((i, call), pa) in pins.into_iter().zip(matched(&wishes)) {
+            if let Some(pa) = pa {
+                let value = walk::entry(host, pa, self.switcher.pae).unwrap_or(0);
+                let pin = self.open.remove(i);
+                self.stored(pa, value, Some(pin), call.verb, Some(call.args));
             }
         }
         let Some(last) = self.course.calls().last().copied() else {
             return;
         };
-        while let Some(at) = self.changed_at(host, &stacks, &last, None) {
+        while let Some(at) = self.changed_at(host, &stacks, &last) {
             self.stored(at.pa, at.value, None, last.verb, Some(last.args));
             if self.changed(&at) {
                 // It lies in what is no table of the lowest level any more, and that was told.
@@ -102,43 +106,65 @@ impl Watch {
         }
     }
 
-    /// The first entry of these stacks that is not as recorded, in the tables that the call had before others. For a pin,
-    /// one that names its frame, and of several on one frame, one where the guest's tables name its page.
-    fn changed_at(
+    /// The entries that a pin may have been for: those of the stacks of its call that name its frame and are not as
+    /// recorded; first those where the guest's tables name its page, and of these the ones in the tables that the call
+    /// had.
+    fn wishes(&self, host: &SimHost, pin: &Pin, call: &Call) -> Vec<u32> {
+        let page = pin.addr.wrapping_sub(self.machine.mem_base) >> 12;
+        let (mut named, mut others) = (Vec::new(), Vec::new());
+        // A call that was refused may have left the stack before it.
+        let stacks: Stacks = call.after.stacks().chain(call.before.stacks()).collect();
+        self.each_changed(host, &stacks, call, &mut |slot, vaddr, at| {
+            if at.value & PRESENT != 0 && frame(at.value) == pin.pfn {
+                let told = told::page(host, &call.after, slot, self.switcher.pae, vaddr);
+                match told.is_some_and(|told| told::same_page(told, page)) {
+                    true => named.push(at.pa),
+                    false => others.push(at.pa),
+                }
+            }
+            true
+        });
+        named.append(&mut others);
+        named
+    }
+
+    /// The first entry of these stacks that is not as recorded, in the tables that the call had before others.
+    fn changed_at(&self, host: &SimHost, stacks: &[(u32, u32)], call: &Call) -> Option<Reached> {
+        let mut found = None;
+        self.each_changed(host, stacks, call, &mut |_, _, at| {
+            found = Some(at);
+            false
+        });
+        found
+    }
+
+    /// Each entry of these stacks that is not as recorded, in the tables that the call had before others, with its slot
+    /// and address, until `seen` has seen enough.
+    fn each_changed(
         &self,
         host: &SimHost,
         stacks: &[(u32, u32)],
         call: &Call,
-        pin: Option<&Pin>,
-    ) -> Option<Reached> {
+        seen: &mut dyn FnMut(usize, u32, Reached) -> bool,
+    ) {
         let current = call.after.current;
         let slots = [current]
             .into_iter()
             .chain((0..4).filter(|i| *i != current));
-        let mut other = None;
         for slot in slots {
             let root = self.state.slots[slot].pgdir;
             for (esp, pages) in stacks {
                 for i in 0..(*pages).min(PIN_LIMIT) {
                     let vaddr = esp.wrapping_sub(1).wrapping_sub(i << 12);
                     let at = self.below(host, root, vaddr);
-                    let Some(at) = at.filter(|at| self.changed(at)) else {
-                        continue;
-                    };
-                    let Some(pin) = pin else { return Some(at) };
-                    if at.value & PRESENT == 0 || frame(at.value) != pin.pfn {
-                        continue;
+                    if let Some(at) = at.filter(|at| self.changed(at))
+                        && !seen(slot, vaddr, at)
+                    {
+                        return;
                     }
-                    let page = pin.addr.wrapping_sub(self.machine.mem_base) >> 12;
-                    let told = told::page(host, &call.after, slot, self.switcher.pae, vaddr);
-                    if told.is_some_and(|told| told::same_page(told, page)) {
-                        return Some(at);
-                    }
-                    other = other.or(Some(at));
                 }
             }
         }
-        other
     }
 
     /// Looks at every entry there is, once counts are known to be wrong: for what was stored where nobody looked.
