@@ -43,7 +43,8 @@ pub trait Callbacks {
     /// it is one that the C does by itself.
     fn event(&self) {}
     /// With `Shared::trace` set: get_page or put_page of frame `a`, or a
-    /// store of `b` to the entry at physical address `a`.
+    /// store of `b` to the entry at physical address `a`; number 13 is a
+    /// lowest-level entry stored as it was, which counts for nothing.
     fn traced(&self, kind: u32, a: u64, b: u64) {
         let _ = (kind, a, b);
     }

@@ -9,7 +9,7 @@ use lguest_engine::{
 };
 
 use crate::drive::End;
-use crate::findings::{explains, harms};
+use crate::findings::harms;
 use crate::sim::Call;
 
 /// What sort of trouble it is.
@@ -64,31 +64,20 @@ impl fmt::Display for Class {
 }
 
 impl Class {
-    /// The class of harm to the host that all sides agree about, if a scenario ends so; `step` is its last.
-    ///
-    /// What a finding explains is a class of its own, so that what none explains is not taken for it.
+    /// The class of harm to the host, if a scenario ends so; `step` is its last, or the one in which the host crashed.
     pub fn of_harm(mode: &'static str, end: &End, step: Option<&Step>) -> Option<Class> {
         let (kind, verb, what) = match end {
             _ if !harms(end) => return None,
-            End::Bug(bug) => (
-                Kind::HostBug,
-                verb_name(step),
-                format!("{} on all sides", bug.kind().name()),
-            ),
-            End::NoGuest(_, left) => (Kind::Breach, verb_name(None), what_is_left(left).into()),
-            End::Breach(left, _) => (
-                Kind::Breach,
-                Verb::Destroy.name(),
-                what_is_left(left).into(),
-            ),
+            End::Bug(bug) => (Kind::HostBug, verb_name(step), bug.kind().name()),
+            End::NoGuest(_, left) => (Kind::Breach, verb_name(None), what_is_left(left)),
+            End::Breach(left, _) => (Kind::Breach, Verb::Destroy.name(), what_is_left(left)),
             End::Lived | End::Killed => return None,
         };
-        let by = explains(end).map_or(String::new(), |id| format!(", as {id} says"));
         Some(Class {
             mode,
             kind,
             verb,
-            observable: what + &by,
+            observable: what.into(),
         })
     }
 

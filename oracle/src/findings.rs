@@ -42,6 +42,11 @@ impl Shows {
     }
 }
 
+/// The ids of all findings, in order.
+pub const IDS: [&str; 12] = [
+    "C1", "C2", "C3", "C7b", "C9", "C17", "C18", "C23", "C24", "C25", "C26", "C27",
+];
+
 /// How a finding shows to the oracles.
 struct Told {
     id: &'static str,
@@ -103,6 +108,7 @@ const TOLD: &[Told] = &[
     cause("C23", Oracle::References, &["SET_PTE"], references::ORPHAN),
     cause("C24", Oracle::Switcher, RUNNING, switcher::READ_ONLY),
     cause("C25", Oracle::Justified, &["SET_PTE"], justified::WRITABLE),
+    cause("C25", Oracle::Justified, &["SET_PTE"], justified::UNASKED),
     cause("C26", Oracle::Switcher, RUNNING, switcher::NO_TEXT),
     cause("C27", Oracle::Memory, &["access"], memory::STALE),
 ];
@@ -167,6 +173,12 @@ pub fn like(class: &Class) -> Option<&'static str> {
     };
     let shown = || FINDINGS.iter().find(shows).map(|(id, _)| *id);
     told.map(|told| told.id).or_else(shown)
+}
+
+/// The findings that explain something of a scenario: what the oracles told of it, or what it left behind.
+pub fn causes<'a>(end: &'a End, breaches: &'a [Breach]) -> impl Iterator<Item = &'static str> + 'a {
+    let told = |id: &&'static str| is_told(id, breaches) || explains(end) == Some(id);
+    IDS.into_iter().filter(told)
 }
 
 /// Whether the finding of this id shows among the breaches.

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use lguest_engine::{Left, Outcome, PagingMode, Step};
+use lguest_engine::{Outcome, PagingMode, Step, Verb};
 
-use crate::class::{Class, Kind, verb_name};
+use crate::class::Class;
 use crate::drive::End;
 use crate::findings;
 use crate::report::Divergence;
@@ -29,32 +29,8 @@ impl Crashed {
 
 /// The class of the harm in an end, if there is any. A crash outside of all steps is one of the last, `destroy`.
 pub fn class_of(mode: PagingMode, end: &End, crashed: Crashed) -> Option<Class> {
-    if !findings::harms(end) {
-        return None;
-    }
-    let (kind, verb, observable) = match end {
-        End::Lived | End::Killed => return None,
-        End::Bug(bug) => {
-            let verb = crashed.0.as_ref().map_or("destroy", |s| verb_name(Some(s)));
-            (Kind::HostBug, verb, bug.kind().name())
-        }
-        End::NoGuest(_, left) => (Kind::Breach, verb_name(None), left_name(left)),
-        End::Breach(left, _) => (Kind::Breach, "destroy", left_name(left)),
-    };
-    Some(Class {
-        mode: mode_name(mode),
-        kind,
-        verb,
-        observable: observable.into(),
-    })
-}
-
-fn left_name(left: &Left) -> &'static str {
-    match (left.tables, left.references) {
-        (0, _) => "references are left",
-        (_, 0) => "tables are left",
-        _ => "tables and references are left",
-    }
+    let step = crashed.0.unwrap_or(Step::new(Verb::Destroy, [0; 5]));
+    Class::of_harm(mode_name(mode), end, Some(&step))
 }
 
 /// A breach as something to keep: the scenario up to the step at which it was told. `like` is the finding that it would

@@ -4,7 +4,7 @@
 use lguest_shadow::Fix;
 
 use crate::drive::{End, Run};
-use crate::findings::{explains, unexplained};
+use crate::findings::{IDS, causes, explains, unexplained};
 use crate::hardened::Judged;
 use crate::watch::Breach;
 
@@ -29,6 +29,8 @@ pub struct Tally {
     pub breaches: u64,
     /// Scenarios in which an oracle spoke and a finding explains all of it; on the port with fixes one that it keeps.
     pub known: u64,
+    /// Scenarios in which each finding of [`IDS`] explains something, in that order.
+    pub by_finding: [u64; IDS.len()],
     /// Scenarios in which the port with fixes parts from the original as its fixes explain.
     pub departures: u64,
     /// The same by fix; one scenario can have several.
@@ -55,6 +57,12 @@ impl Tally {
             self.breaches += 1;
         } else if !told.is_empty() || explains(end).is_some() {
             self.known += 1;
+        }
+        if !told.is_empty() || explains(end).is_some() {
+            for id in causes(end, told) {
+                let of = IDS.iter().position(|known| *known == id);
+                self.by_finding[of.unwrap_or(0)] += 1;
+            }
         }
     }
 
@@ -89,7 +97,9 @@ impl Tally {
         self.breaches += other.breaches;
         self.known += other.known;
         self.departures += other.departures;
-        for (count, more) in self.by_fix.iter_mut().zip(other.by_fix) {
+        let findings = self.by_finding.iter_mut().zip(other.by_finding);
+        let fixes = self.by_fix.iter_mut().zip(other.by_fix);
+        for (count, more) in findings.chain(fixes) {
             *count += more;
         }
     }

@@ -329,8 +329,15 @@ pub fn verify_trace(hosts: &Hosts, path: &Path) -> Result<OfTrace, LoadError> {
         return Ok(hardened);
     }
     // The importer's notes are the same in both.
+    let mut notes = of.notes;
+    for note in hardened.notes {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
     Ok(OfTrace {
         verdict: of.verdict,
+        notes,
         ..hardened
     })
 }
@@ -371,6 +378,13 @@ fn hold(
             hardened::names(fixes)
         );
         import.notes.push((line, what));
+    }
+    for (i, line) in done.told_at.iter().enumerate() {
+        if let Some(id) = findings::explains_breach(&done.breaches, i) {
+            let what = done.breaches[i].what;
+            let note = format!("finding {id} shows: {what}");
+            import.notes.push((*line, note));
+        }
     }
     let breach = match subject {
         Subject::Hardened { .. } => findings::unmended(&done.breaches).next().map(|told| told.0),

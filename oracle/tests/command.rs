@@ -312,3 +312,34 @@ fn generated_scenarios_are_steady_and_readable() {
     let scenario = lguest_oracle::text::parse(&text(&first.stdout)).expect("a scenario");
     assert!(scenario.steps.len() > 100);
 }
+
+#[test]
+fn explain_shows_what_the_oracles_say_and_the_finding_that_explains_it() {
+    let file = folder("explain-oracles").join("a.scn");
+    let scenario = "machine mode=nopae
+expect agree
+boot_data 0x1000 kernel=0xc0000000
+LGUEST_INIT 0x1000
+map pgd=0x2000 0xc0000000 -> 0x20063 tables=8
+map pgd=0x2000 0x8000 -> 0x23067 tables=16
+NEW_PGTABLE 0x2000 [draw=1]
+access 0x8000 read user
+SET_PTE 0x2000 0x9000 0x21027
+access 0x8000 read user
+";
+    fs::write(&file, scenario).expect("the scenario");
+    let output = run(&["explain", path(&file)]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout);
+    let lines: Vec<&str> = told.lines().collect();
+    let said = "  oracles: breach SET_PTE: justified: an entry may be written and its page was pinned for reading, at \
+                0x9000: finding C25";
+    let at = lines.iter().position(|line| *line == said);
+    let at = at.unwrap_or_else(|| panic!("{told}"));
+    let of = |line: &&&str| line.starts_with("step ");
+    assert_eq!(
+        lines[..at].iter().rfind(of),
+        Some(&"step 7: SET_PTE 0x2000 0x9000 0x21027")
+    );
+    assert_eq!(told.matches("oracles:").count(), 1, "{told}");
+}

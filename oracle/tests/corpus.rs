@@ -24,7 +24,7 @@ use lguest_oracle::load::load;
 use lguest_oracle::minimize::{Budget, Look as Seen, minimize};
 use lguest_oracle::rig::{Hosts, modes};
 use lguest_oracle::scenario_buf::ScenarioBuf;
-use lguest_oracle::text::parse;
+use lguest_oracle::text::{parse, print};
 use lguest_oracle::verify::verify;
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
@@ -438,5 +438,38 @@ fn merge_and_adopt_from_outside() {
         said(&again).contains("adopt: 0 of 3 finds"),
         "{}",
         said(&again)
+    );
+}
+
+#[test]
+fn minimize_keeps_cover_from_outside() {
+    if !original() {
+        return;
+    }
+    let root = folder("corpus-minimize");
+    let file = root.join("a.scn");
+    let kill = parse(KILL).expect("a scenario");
+    fs::write(&file, print(&with_noise(&kill))).expect("a scenario");
+    let file = file.to_str().expect("UTF-8");
+    let wrong = lgdiff(&["minimize", file, "--beyond", file]);
+    assert_eq!(wrong.status.code(), Some(2));
+    let known = root.join("known.scn");
+    fs::write(&known, KILL).expect("a scenario");
+    let known = known.to_str().expect("UTF-8");
+    let small = lgdiff(&[
+        "minimize", file, "--keep", "cover", "--by", "lines", "--beyond", known,
+    ]);
+    assert_eq!(small.status.code(), Some(0), "{}", said(&small));
+    assert!(said(&small).contains("1-minimal"), "{}", said(&small));
+    let left = load(&root.join("a.min.scn")).expect("what is left");
+    // All that the noise shows is a device's write; the death is known.
+    assert_eq!(left.steps.len(), 1, "{}", print(&left));
+    assert_eq!(left.steps[0].verb, Verb::DeviceWrite);
+    let nothing = lgdiff(&["minimize", known, "--keep", "cover", "--beyond", file]);
+    assert_eq!(nothing.status.code(), Some(0));
+    assert!(
+        said(&nothing).contains("nothing beyond"),
+        "{}",
+        said(&nothing)
     );
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! nopae hostbug run: null_entry on all sides
+//! nopae hostbug run: null_entry
 
 use lguest_oracle::rig::{Hosts, modes};
 use lguest_oracle::text::parse;
@@ -17,7 +17,7 @@ run 0
 "#;
 
 #[test]
-fn nopae_hostbug_run_null_entry_on_all_sides() {
+fn nopae_hostbug_run_null_entry() {
     let scenario = parse(SCENARIO.trim_start()).expect("a scenario");
     let hosts = Hosts::new().expect("room for two hosts");
     for mode in modes(scenario.machine.mode) {

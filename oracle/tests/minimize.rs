@@ -390,7 +390,7 @@ SET_PTE 0x0 0x11920000 0x44020
             &|_| {},
         );
         let small = small.expect("harm");
-        let class = "pae hostbug destroy: put_not_held on all sides";
+        let class = "pae hostbug destroy: put_not_held";
         assert_eq!(small.class.to_string(), class);
         assert_eq!(
             small.done.scenario.steps.len(),

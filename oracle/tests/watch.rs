@@ -17,7 +17,7 @@ use lguest_oracle::rig::{Hosts, Port, modes};
 use lguest_oracle::scenario_buf::ScenarioBuf;
 use lguest_oracle::text::parse;
 use lguest_oracle::verify::watched;
-use lguest_oracle::watch::{Breach, Often, Oracle, Watched};
+use lguest_oracle::watch::{Breach, Often, Oracle, Watched, justified, told};
 use lguest_shadow::{Host, HostBug, NoPae};
 use planted::{Bug, Planted, set_bits};
 
@@ -34,11 +34,26 @@ enum Plant {
     Registers,
     /// The processor goes on with the tables of the slot that the first switch drew.
     FirstRoot,
+    /// A page of the stack that a call pins is open to user mode.
+    Stack,
+    /// The guest's choice of its second table is not heard.
+    Deaf,
 }
 
 type Faithful<'h> = Port<'h, NoPae>;
 
 impl Bug<Faithful<'_>> for Plant {
+    fn do_hypercalls(&mut self, port: &mut Faithful<'_>, args: &[u32; 5]) -> Result<(), HostBug> {
+        if *self == Plant::Deaf && args[..2] == [4, 0x3000] {
+            return Ok(());
+        }
+        port.do_hypercalls(args)?;
+        if *self == Plant::Stack && port.state().stack_pages != 0 {
+            set_bits(port, port.state().esp1 - 1, 4);
+        }
+        Ok(())
+    }
+
     fn demand_page(
         &mut self,
         port: &mut Faithful<'_>,
@@ -79,7 +94,7 @@ impl Bug<Faithful<'_>> for Plant {
 }
 
 /// Two tables that map one address to different pages, a page that only the kernel may use, one that the launcher has
-/// read-only.
+/// read-only, and a step of three calls that pins the kernel's stack.
 const SCENARIO: &str = "machine mode=nopae
 expect agree
 page 35 read-only
@@ -89,6 +104,7 @@ map pgd=0x2000 0xc0000000 -> 0x20063 tables=8
 map pgd=0x2000 0x8000 -> 0x21067 tables=16
 map pgd=0x2000 0x9000 -> 0x24063 tables=16
 map pgd=0x2000 0xa000 -> 0x23027 tables=16
+map pgd=0x2000 0xb000 -> 0x25063 tables=16
 map pgd=0x3000 0x8000 -> 0x22067 tables=18
 NEW_PGTABLE 0x2000 [draw=1]
 access 0x8000 write 0x55 user
@@ -100,6 +116,10 @@ NEW_PGTABLE 0x2000
 access 0x8000 read user
 NEW_PGTABLE 0x3000
 access 0x8000 read user
+NEW_PGTABLE 0x2000
+async SET_STACK 1 0xc000 1
+async TS 0
+HALT
 run 0
 ";
 
@@ -120,6 +140,9 @@ fn each_oracle_has_a_bug_that_it_alone_tells_of() {
         (Plant::Registers, Oracle::Switcher),
         (Plant::Leaf(0x4), Oracle::Told),
         (Plant::FirstRoot, Oracle::Memory),
+        // What one call of several stored past `set_pte`, and whose call it was.
+        (Plant::Stack, Oracle::Told),
+        (Plant::Deaf, Oracle::Told),
         (Plant::Leaf(0x100), Oracle::Bits),
     ] {
         let breaches = told(&hosts, plant);
@@ -129,6 +152,95 @@ fn each_oracle_has_a_bug_that_it_alone_tells_of() {
             unexplained(&breaches).next().is_some(),
             "{plant:?}: {breaches:?}"
         );
+    }
+}
+
+/// What the oracles tell of the faithful port in a scenario.
+fn told_of(text: &str, mode: PagingMode) -> Vec<Breach> {
+    let hosts = Hosts::new().expect("room for hosts");
+    let scenario = parse(text).expect("a scenario");
+    match mode {
+        PagingMode::Pae => watched(hosts.port_pae(), &scenario).1,
+        _ => watched(hosts.port_nopae(), &scenario).1,
+    }
+}
+
+#[test]
+fn each_call_of_a_step_is_held_to_its_promise_whatever_tables_the_next_one_chooses() {
+    // The kernel begins inside a top-level entry, so that a flush leaves users' pages there (C9); then the tables change.
+    let text = "machine mode=both
+expect agree
+boot_data 0x1000 kernel=0xc0200000
+LGUEST_INIT 0x1000
+map pgd=0x2000 0xc0000000 -> 0x21067 tables=8
+NEW_PGTABLE 0x2000 [draw=1]
+access 0xc0000000 write 0x5 user
+async FLUSH_TLB 0
+async NEW_PGTABLE 0x3000
+async NEW_PGTABLE 0x2000
+HALT
+";
+    for mode in modes(PagingMode::Both) {
+        let breaches = told_of(text, *mode);
+        let flush = |breach: &&Breach| breach.verb == "FLUSH_TLB";
+        let by_flush: Vec<_> = breaches.iter().filter(flush).collect();
+        assert_eq!(by_flush.len(), 1, "{mode:?}: {breaches:?}");
+        assert_eq!(by_flush[0].what, told::OUTLIVED);
+        assert!(is_told("C9", &breaches) && unexplained(&breaches).next().is_none());
+    }
+}
+
+#[test]
+fn pages_of_a_stack_that_lie_on_one_frame_are_told_apart() {
+    let two = "machine mode=nopae
+expect agree
+page 20..22 writable shared=0
+map pgd=0x0 0x16000 -> 0x14003 tables=0
+map pgd=0x0 0xc0015000 -> 0x16003 tables=0
+LGUEST_INIT 0x1000
+NEW_PGTABLE 0x0
+SET_STACK 0 0xc0016004 2
+";
+    let in_two_slots = "machine mode=nopae pages=68
+expect agree
+page 28..33 writable shared=59
+map pgd=0x3000 0xc03a1000 -> 0x8063 tables=9
+map pgd=0x3000 0xc03a0000 -> 0xa063 tables=11
+map pgd=0x4000 0xc03a1000 -> 0x1f063 tables=32
+map pgd=0x4000 0xc03a0000 -> 0x21063 tables=34
+LGUEST_INIT 0x43a94
+NEW_PGTABLE 0x3000
+SET_STACK 105 0xc03a1f2c 2
+async NEW_PGTABLE 0x4000
+HALT
+";
+    for text in [two, in_two_slots] {
+        assert_eq!(told_of(text, PagingMode::NoPae), [], "{text}");
+    }
+}
+
+#[test]
+fn a_pin_for_reading_gives_no_right_to_write_even_where_the_mapping_does() {
+    let text = "machine mode=both
+expect agree
+boot_data 0x1000 kernel=0xc0000000
+LGUEST_INIT 0x1000
+map pgd=0x2000 0xc0000000 -> 0x20063 tables=8
+map pgd=0x2000 0x8000 -> 0x23067 tables=16
+NEW_PGTABLE 0x2000 [draw=1]
+access 0x8000 read user
+SET_PTE 0x2000 0x9000 ENTRY
+";
+    for mode in modes(PagingMode::Both) {
+        // Accessed and writable; the same and dirty; accessed and read-only.
+        let breaches = told_of(&text.replace("ENTRY", "0x21027"), *mode);
+        let what: Vec<_> = breaches.iter().map(|breach| breach.what).collect();
+        assert_eq!(what, [justified::UNASKED], "{mode:?}");
+        assert!(is_told("C25", &breaches));
+        for entry in ["0x21067", "0x21025"] {
+            let breaches = told_of(&text.replace("ENTRY", entry), *mode);
+            assert_eq!(breaches, [], "{mode:?} {entry}");
+        }
     }
 }
 

@@ -136,6 +136,8 @@ LG_PRIMITIVE void set_pte(pte_t *slot, pte_t pte)
 	if (pte_val(*slot) != pte_val(pte)) {
 		*slot = pte;
 		lg_store(LG_CALL_SET_PTE, (u32)(u64)slot, pte_val(pte));
+	} else {
+		lg_stored_again((u32)(u64)slot, pte_val(pte));
 	}
 }
 

@@ -40,4 +40,14 @@ static inline void lg_store(u32 kind, u32 pa, u64 value)
 		lg_traced(kind, pa, value);
 }
 
+/* A lowest-level entry stored as it was is nothing that counts, but whoever
+ * listens is told: number behind those of the calls. */
+#define LG_STORED_AGAIN 13
+
+static inline void lg_stored_again(u32 pa, u64 value)
+{
+	if (unlikely(lg_here()->shared->trace) && value)
+		lg_traced(LG_STORED_AGAIN, pa, value);
+}
+
 #endif

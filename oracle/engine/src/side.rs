@@ -101,7 +101,7 @@ pub trait Machinery {
     /// The kill message, if one was made since the reset.
     fn message(&self, to: &mut dyn FnMut(&[u8]));
     /// References that were taken for an entry which was then stored as absent, so that nothing puts them back
-    /// (C lines 957-963, finding C23); the port's host sees it.
+    /// (C lines 957-963, finding C23); the port's host sees it, and one under the original that is watched.
     fn orphaned(&self) -> i64;
     /// Random numbers drawn since the reset.
     fn draws(&self) -> u32;

@@ -129,7 +129,7 @@ fn keep(
     taken: &mut BTreeSet<String>,
 ) -> Result<(), String> {
     let stays_for = observer.told(&adopted.own);
-    let stem = name::name(adopted.scenario.machine.mode, &stays_for, taken);
+    let stem = name::name(&adopted.scenario, &stays_for, taken);
     let path = into.join(stem).with_extension(TEXT_EXTENSION);
     println!(
         "{}: {} steps, stays for {} features, from {}",

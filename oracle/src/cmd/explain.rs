@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! `lgdiff explain`: a scenario step by step, with what came of each step and what it changed.
+//! `lgdiff explain`: a scenario step by step, with what came of each step, what it changed, and what the oracles
+//! say of it.
 
 use std::io::{self, BufWriter, Write};
 
@@ -7,14 +8,16 @@ use lguest_engine::{Outcome, PagingMode, Side, Step};
 use similar::{ChangeTag, TextDiff};
 
 use super::{ExplainArgs, usage};
-use crate::drive::{Alone, Given, run};
+use crate::drive::{Alone, Drive, Given, run};
 use crate::exit::Exit;
+use crate::findings::explains_breach;
 use crate::load::load;
 use crate::report::{outcome_text, side_text};
 use crate::rig::{Hosts, mode_name, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::sim::SimHost;
 use crate::text::print;
+use crate::watch::{Breach, Often, Watched};
 
 /// Shows a scenario on the original, or on the port if there is no original.
 pub fn explain(args: &ExplainArgs) -> Exit {
@@ -61,14 +64,15 @@ fn show_mode(
     }
 }
 
-fn show<S: Side>(
-    mut alone: Alone<S>,
+fn show<S: Side<Host = SimHost>>(
+    alone: Alone<S>,
     host: &SimHost,
     scenario: &ScenarioBuf,
     to: &mut impl Write,
 ) -> io::Result<()> {
     host.keep_log(true);
-    let mut number = 0;
+    let mut alone = Watched::new(alone, Often::EachStep);
+    let (mut number, mut told) = (0, 0);
     let mut before = String::new();
     let mut shown = Ok(());
     let steps = &mut Given(scenario.steps.iter());
@@ -80,21 +84,39 @@ fn show<S: Side>(
         |alone, step, outcome| {
             number += 1;
             if shown.is_ok() {
-                shown = show_step(alone, host, number, step, outcome, &mut before, to);
+                let side = &alone.view().side;
+                shown = show_step(side, host, number, step, outcome, &mut before, to)
+                    .and_then(|()| show_breaches(alone.breaches(), &mut told, to));
             }
         },
     );
     host.keep_log(false);
     shown?;
+    show_breaches(alone.breaches(), &mut told, to)?;
     match run.end {
         Ok(end) => writeln!(to, "end: {end}"),
         Err(_) => Ok(()),
     }
 }
 
+/// What the oracles have told since `told` of it was shown, each with the finding that explains it.
+fn show_breaches(breaches: &[Breach], told: &mut usize, to: &mut impl Write) -> io::Result<()> {
+    for i in *told..breaches.len() {
+        let (kind, what) = breaches[i].oracle.observable(breaches[i].what);
+        let (kind, verb, at) = (kind.name(), breaches[i].verb, breaches[i].at);
+        let why = match explains_breach(breaches, i) {
+            Some(id) => format!("finding {id}"),
+            None => "no finding explains it".into(),
+        };
+        writeln!(to, "  oracles: {kind} {verb}: {what}, at {at:#x}: {why}")?;
+    }
+    *told = breaches.len();
+    Ok(())
+}
+
 /// One step: what came of it, the kernel calls (with those of the start before the first), and what it changed.
 fn show_step<S: Side>(
-    alone: &Alone<S>,
+    side: &S,
     host: &SimHost,
     number: usize,
     step: &Step,
@@ -112,7 +134,7 @@ fn show_step<S: Side>(
     if matches!(outcome, Some(Outcome::Bug(_))) {
         return Ok(());
     }
-    let after = side_text(&alone.0.side, None, &[]);
+    let after = side_text(side, None, &[]);
     for change in TextDiff::from_lines(before.as_str(), after.as_str()).iter_all_changes() {
         match change.tag() {
             ChangeTag::Delete => write!(to, "  - {change}")?,

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::campaign::{Options, Report};
 use crate::exit::Exit;
-use crate::findings::like;
+use crate::findings::{IDS, like};
 use crate::rig::{Subject, mode_name};
+use crate::tally::Tally;
 use crate::witness::repeat;
 
 /// Version of the JSON object.
@@ -34,6 +35,19 @@ pub fn print(options: &Options, report: &Report) {
             tally.divergences,
             tally.breaches
         );
+    }
+    let known: Vec<String> = IDS
+        .into_iter()
+        .enumerate()
+        .map(|(i, id)| {
+            let count = |(_, tally): &(_, Tally)| tally.by_finding[i];
+            (id, report.tallies.iter().map(count).sum::<u64>())
+        })
+        .filter(|(_, count)| *count != 0)
+        .map(|(id, count)| format!("{id} {count}"))
+        .collect();
+    if !known.is_empty() {
+        println!("known: scenarios by finding: {}", known.join(", "));
     }
     let departures: u64 = report.tallies.iter().map(|(_, t)| t.departures).sum();
     if departures != 0 {
@@ -105,6 +119,7 @@ pub fn json(options: &Options, report: &Report, exit: Exit) -> Value {
                 "divergences": tally.divergences,
                 "breaches": tally.breaches,
                 "known": tally.known,
+                "findings": Value::Object(IDS.into_iter().map(str::to_owned).zip(tally.by_finding.map(Value::from)).collect()),
                 "steps_per_second": tally.steps as f64 / seconds.max(1e-9),
             });
             if let Subject::Hardened { .. } = options.subject {

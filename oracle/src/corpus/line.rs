@@ -14,12 +14,30 @@ const FLAGS: [(u64, &str); 7] = [
     (1 << 63, "NX"),
 ];
 
+/// Calls that do nothing by themselves: what such a step does is the ring's doing, whichever of them it is.
+const IDLE: [&str; 9] = [
+    "FLUSH_ASYNC",
+    "LOAD_IDT_ENTRY",
+    "TS",
+    "SET_CLOCKEVENT",
+    "HALT",
+    "LOAD_TLS",
+    "LOAD_GDT_ENTRY",
+    "SEND_INTERRUPTS",
+    "hypercall",
+];
+
 /// Hands out what a line says, piece by piece.
 pub fn read(line: &str, mut say: impl FnMut(Sort, String)) {
     let Some((head, rest)) = line.split_once(": ") else {
         return;
     };
     let verb = head.split_once(' ').map_or(head, |(_, verb)| verb);
+    let verb = if IDLE.contains(&verb) {
+        "idle call"
+    } else {
+        verb
+    };
     let rest = rest
         .rsplit_once(" #")
         .filter(|(_, digest)| digest.len() == 16 && digest.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -59,13 +77,16 @@ fn item(part: &str) -> (Sort, String) {
         return (Sort::Death, format!("dead {text}"));
     }
     if let Some(at) = part.strip_prefix('+') {
-        return (Sort::Change, format!("+ {}", entry(at)));
+        return (Sort::Change, format!("adds {}", entry(at)));
     }
     if let Some(at) = part.strip_prefix('=') {
-        return (Sort::Change, format!("= {}", entry(at)));
+        return (Sort::Change, format!("changes {}", entry(at)));
     }
     if let Some(at) = part.strip_prefix('-') {
-        return (Sort::Change, format!("- level {}", at.matches('/').count()));
+        return (
+            Sort::Change,
+            format!("drops level {}", at.matches('/').count()),
+        );
     }
     if let Some(held) = part.strip_prefix("held ") {
         let (name, count) = held.split_once(" = ").unwrap_or((held, ""));
@@ -181,8 +202,8 @@ mod tests {
         let expected = [
             "Outcome demand_page: fixed",
             "Change demand_page: last_host_cpu other",
-            "Change demand_page: + level 2 P US A, guest page",
-            "Change demand_page: - level 1",
+            "Change demand_page: adds level 2 P US A, guest page",
+            "Change demand_page: drops level 1",
             "Change demand_page: held guest page 1",
             "Call demand_page: get_user_pages_fast to read, guest page",
             "Call demand_page: copy_to_user failed",
@@ -204,7 +225,7 @@ mod tests {
         let expected = ["Death access: dead -12", "Call access: many calls"];
         assert_eq!(errno[1..], expected);
         let number = said("5 hypercall: killed; dead \"Bad hypercall 0xffeeffff\\n\"");
-        assert_eq!(number[1], "Death hypercall: dead Bad hypercall #");
+        assert_eq!(number[1], "Death idle call: dead Bad hypercall #");
         let shared = said("5 access: done; held guest page 33, shared = 2");
         assert_eq!(shared[1], "Change access: held guest page, shared many");
     }

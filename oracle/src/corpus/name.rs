@@ -19,13 +19,23 @@ const NAMED: usize = 6;
 
 /// A name for a scenario that stays for these features, the most telling first; none of those `taken`, to which it is
 /// added.
-pub fn name(mode: PagingMode, stays_for: &[&Feature], taken: &mut BTreeSet<String>) -> String {
+pub fn name(
+    scenario: &ScenarioBuf,
+    stays_for: &[&Feature],
+    taken: &mut BTreeSet<String>,
+) -> String {
+    let mode = scenario.machine.mode;
     let mut name = FOUND.to_owned();
     if mode != PagingMode::Both {
         name.push_str(mode_name(mode));
         name.push('-');
     }
     match stays_for.first() {
+        // An edge's number is that of one build.
+        Some(first) if first.sort == Sort::Edge => {
+            let verb = crate::class::verb_name(scenario.steps.last());
+            name.push_str(&slug(&format!("{verb} takes a path of its own")));
+        }
         Some(first) => name.push_str(&slug(&first.words)),
         None => name.push_str("scenario"),
     }

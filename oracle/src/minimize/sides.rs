@@ -209,6 +209,8 @@ pub struct Same<'e> {
     keep: Keep,
     /// The class that the first scenario showed.
     pub class: Class,
+    /// A finding explains it: what none explains is not taken for what one does, though it looks alike.
+    known: bool,
 }
 
 impl<'e> Same<'e> {
@@ -219,8 +221,13 @@ impl<'e> Same<'e> {
         first: &ScenarioBuf,
         want: Option<&Class>,
     ) -> Option<Self> {
-        let class = eye.see(first, want)?.class;
-        Some(Same { eye, keep, class })
+        let seen = eye.see(first, want)?;
+        Some(Same {
+            eye,
+            keep,
+            class: seen.class,
+            known: seen.known,
+        })
     }
 
     /// The same for two sides that were put together elsewhere.
@@ -247,7 +254,7 @@ impl Goal for Same<'_> {
             return Look::Nothing;
         };
         let same = match self.keep {
-            Keep::Class => seen.class == self.class,
+            Keep::Class => seen.class == self.class && seen.known == self.known,
             Keep::Breach => seen.class.kind == self.class.kind,
         };
         match (same, seen.known) {

@@ -14,6 +14,8 @@ pub enum Note {
     Pin {
         /// Launcher address.
         addr: u32,
+        /// It was asked for to be written.
+        write: bool,
         /// The mapping let the frame be written, whatever was asked for.
         writable: bool,
         /// The frame, or nothing if it could not be had.
@@ -23,7 +25,9 @@ pub enum Note {
     Get(u32),
     /// A reference was put back.
     Put(u32),
-    /// A lowest-level entry at this physical address changed to this value.
+    /// A random number was drawn.
+    Draw(u32),
+    /// A lowest-level entry at this physical address was set to this value, which it may have had before.
     Pte(u32, u64),
     /// A middle or top-level entry did.
     Upper(u32, u64),
@@ -41,6 +45,9 @@ pub struct Journal {
     writable: Cell<bool>,
     notes: RefCell<Vec<Note>>,
 }
+
+/// The number of a lowest-level entry stored as it was: the running hash has no such word.
+pub const STORED_AGAIN: u32 = 13;
 
 /// Bytes of one ring entry; nothing else that is read of a guest is as long.
 const RING_ENTRY: u64 = 20;
@@ -95,6 +102,7 @@ impl Journal {
             2 => Note::Free(low),
             3 => Note::Pin {
                 addr: low,
+                write: a >> 32 != 0,
                 writable: self.writable.get(),
                 pfn: u32::try_from(b).ok().filter(|pfn| *pfn != u32::MAX),
             },
@@ -108,7 +116,8 @@ impl Journal {
                 Note::Ring(args)
             }
             7 if a >> 32 & 0xffff == 1 => Note::RingDone,
-            10 => Note::Pte(low, b),
+            8 => Note::Draw(low),
+            10 | STORED_AGAIN => Note::Pte(low, b),
             11 | 12 => Note::Upper(low, b),
             _ => return,
         };

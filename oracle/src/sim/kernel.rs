@@ -11,6 +11,7 @@ use lguest_engine::draw::draw;
 use lguest_engine::{Machinery, Quals};
 use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
+use super::journal::STORED_AGAIN;
 use super::machinery::TableOf;
 use super::{Call, Journal, SimHost};
 
@@ -201,12 +202,31 @@ impl SimHost {
         ok
     }
 
+    /// An entry that names this frame was stored: if it is absent, the reference that was just taken for it is lost
+    /// (finding C23). Of what the C stores this is known if it is traced.
+    #[inline(always)]
+    fn entry_stored(&self, pfn: u32, present: bool) {
+        let pinned = self.pinned.replace(NO_PFN);
+        if pinned != NO_PFN && pinned == pfn && !present {
+            self.orphaned.set(self.orphaned.get() + 1);
+        }
+    }
+
     fn recorded_store<M: Mode>(&self, kind: CallKind, slot: &Slot<'_, M>, value: M::Entry) {
         if slot.get() != value {
             self.mix(kind.word(slot.pa().into()));
             self.mix(value.wide());
             self.log(kind, slot.pa().into(), value.wide(), &[]);
             slot.set(value);
+        } else if self.shared.trace.get() != 0 && kind == CallKind::SetPte && value.wide() != 0 {
+            self.stored_again(slot.pa(), value.wide());
+        }
+    }
+
+    #[inline(never)]
+    fn stored_again(&self, pa: u32, value: u64) {
+        if self.journal.is_on() {
+            self.journal.note(STORED_AGAIN, pa.into(), value, &[]);
         }
     }
 }
@@ -328,10 +348,7 @@ where
     #[cfg_attr(feature = "outline", inline(never))]
     #[cfg_attr(not(feature = "outline"), inline)]
     fn set_pte(&self, slot: &Slot<'_, M>, value: M::Entry) {
-        let pinned = self.pinned.replace(NO_PFN);
-        if pinned != NO_PFN && pinned == value.pte_pfn() && !value.has(PRESENT) {
-            self.orphaned.set(self.orphaned.get() + 1);
-        }
+        self.entry_stored(value.pte_pfn(), value.has(PRESENT));
         self.recorded_store(CallKind::SetPte, slot, value);
     }
 
@@ -389,10 +406,13 @@ impl Callbacks for SimHost {
     }
 
     fn traced(&self, kind: u32, a: u64, b: u64) {
+        if kind == CallKind::SetPte as u32 || kind == STORED_AGAIN {
+            self.entry_stored((b >> 12) as u32, b & 1 != 0);
+        }
         if self.journal.is_on() {
             self.journal.note(kind, a, b, &[]);
         }
-        if self.logging.get() {
+        if self.logging.get() && kind != STORED_AGAIN {
             self.log_slowly(kind, a, b, &[]);
         }
     }

@@ -22,8 +22,10 @@ pub struct Replayed {
     /// Where a port with fixes did otherwise than was recorded, in the one result that its fix changes: the record, and
     /// the bits of the fixes that acted in its step.
     pub departures: Vec<(u64, u32)>,
-    /// What the oracles told.
+    /// What the oracles told,
     pub breaches: Vec<Breach>,
+    /// and in which record each.
+    pub told_at: Vec<u64>,
     /// How it ended.
     pub end: Result<End, Failure>,
 }
@@ -74,6 +76,7 @@ pub fn replay(
         letters: BTreeMap::new(),
         departures: Vec::new(),
         breaches: Vec::new(),
+        told_at: Vec::new(),
         end: Ok(End::Lived),
     };
     let end = go(lanes, machine, pages, items, reads, &mut done)?;
@@ -86,6 +89,9 @@ pub fn replay(
         }
     }
     done.breaches = lanes.breaches().to_vec();
+    // What is told of the end has no record of its own.
+    let last = done.told_at.last().copied().unwrap_or(1);
+    done.told_at.resize(done.breaches.len(), last);
     done.end = end;
     Ok(done)
 }
@@ -174,6 +180,7 @@ fn go(
             Ok(Outcome::Stuck) => done.counts.stuck += 1,
             Ok(_) => {}
         }
+        done.told_at.resize(lanes.breaches().len(), at);
         if last {
             break;
         }

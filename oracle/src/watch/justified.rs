@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! **Justified.** Each present entry below the Switcher names the frame that the pin for it returned, with no right
-//! beyond those that the host's mapping gave at that pin.
+//! beyond those that the host's mapping and the request gave at that pin.
 //!
-//! To show: of each entry that becomes present, that a pin of the same step, not yet used for another entry, returned
-//! its frame, and that the mapping let that frame be written if the entry does; and of each that is present later, that
-//! it is the one that was shown. What the host does to its mapping afterwards takes nothing back: the original has no
+//! To show: of each entry that becomes present, that a pin of the same call, not yet used for another entry, returned
+//! its frame, and that it was asked for to be written, by a mapping that lets it, if the entry lets the guest write; and
+//! of each that is present later, that it is the one that was shown. A pin for reading gives no right to write even where
+//! the mapping would have given it: the host neither breaks copy-on-write nor marks the page dirty for it. What the host does to its mapping afterwards takes nothing back: the original has no
 //! notifier. The reference that the pin took is `references`' business.
 
 use super::walk::WRITE;
@@ -16,9 +17,11 @@ pub struct Pin {
     pub addr: u32,
     /// The frame.
     pub pfn: u32,
+    /// It was asked for to be written.
+    pub write: bool,
     /// The mapping lets it be written.
     pub writable: bool,
-    /// When it was made: `told::Call`'s clock.
+    /// When it was made: `course::Call`'s clock.
     pub clock: u32,
     /// It was made for SET_PTE.
     pub update: bool,
@@ -26,6 +29,11 @@ pub struct Pin {
 
 /// C lines 957-963.
 pub const WRITABLE: &str = "an entry may be written and its page may not";
+/// The same, where the mapping would have let it be.
+pub const UNASKED: &str = "an entry may be written and its page was pinned for reading";
+
+/// It was there and is not.
+pub const GONE: &str = "an entry is gone that nobody emptied";
 
 /// What is wrong with an entry that became present with a pin, or without one.
 #[inline]
@@ -33,6 +41,7 @@ pub fn stored(value: u64, pin: Option<&Pin>) -> Option<&'static str> {
     match pin {
         None => Some("an entry names a frame that no pin returned"),
         Some(pin) if value & WRITE != 0 && !pin.writable => Some(WRITABLE),
+        Some(pin) if value & WRITE != 0 && !pin.write => Some(UNASKED),
         Some(_) => None,
     }
 }

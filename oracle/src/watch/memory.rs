@@ -8,7 +8,7 @@
 
 use lguest_engine::Machinery;
 
-use super::mirror::Leaf;
+use super::leaf::Leaf;
 use crate::sim::SimHost;
 
 /// The frame was replaced when copy-on-write was broken, and the entry was not told.

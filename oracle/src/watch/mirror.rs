@@ -2,40 +2,10 @@
 //! What the shadow tables must hold by all that was noted: each lowest-level entry with the pin that it came from, and
 //! the references that are due for each frame.
 
-use std::num::NonZeroU32;
-
 use lguest_c_reference::DATA_BASE;
 
+use super::leaf::{Leaf, Place};
 use crate::sim::MAX_TABLES;
-
-/// A guest-physical page, counted within the launcher's 32 bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Page(NonZeroU32);
-
-impl Page {
-    /// By its number.
-    pub fn new(number: u32) -> Self {
-        Page(NonZeroU32::MIN.saturating_add(number))
-    }
-
-    /// Its number.
-    pub fn number(self) -> u32 {
-        self.0.get() - 1
-    }
-}
-
-/// The record of a present entry.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Leaf {
-    /// The frame it names.
-    pub pfn: u32,
-    /// The page that was pinned for it; nothing for the Switcher's.
-    pub page: Option<Page>,
-    /// When it was told: [`super::Watch`]'s count of calls.
-    pub clock: u32,
-    /// Its rights, as bits of an entry.
-    pub rights: u32,
-}
 
 /// What a table is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -60,15 +30,6 @@ struct Table {
     /// A bit for each entry that is present.
     present: [u64; 16],
     leaves: Vec<Leaf>,
-}
-
-/// Where an entry lies.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
-    /// Its guest-virtual address.
-    pub vaddr: u32,
-    /// Frame of the top level above it.
-    pub root: u32,
 }
 
 /// All of it, for one side.
@@ -306,13 +267,10 @@ impl Mirror {
             .map(|i| (u32::from(*i) + 1) << 13)
     }
 
-    /// Entries that are present.
-    pub fn present(&self) -> u32 {
-        let of = |i: &u16| -> u32 {
-            let table = &self.tables[usize::from(*i)];
-            table.present.iter().map(|bits| bits.count_ones()).sum()
-        };
-        self.live.iter().map(of).sum()
+    /// Of the lowest-level table at `pa`, a bit for each entry that is present; nothing if it is none.
+    pub fn present(&self, pa: u32) -> Option<&[u64; 16]> {
+        let table = &self.tables[Self::index(pa)?];
+        (table.live && table.level == Level::Leaf).then_some(&table.present)
     }
 }
 

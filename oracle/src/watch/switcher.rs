@@ -9,7 +9,7 @@
 
 use lguest_c_reference::DATA_BASE;
 
-use super::walk::{self, NX, PRESENT, USER, WRITE};
+use super::walk::{self, NX, Near, PRESENT, Reached, USER, WRITE};
 use crate::sim::SimHost;
 
 /// The Switcher of a scenario.
@@ -35,11 +35,10 @@ pub const READ_ONLY: &str = "an entry above the registers does not let them be w
 impl Switcher {
     /// What is wrong with the Switcher in the tables at `root`, for a guest that runs on `cpu`.
     pub fn at_run(&self, host: &SimHost, root: u32, cpu: u32) -> Option<&'static str> {
-        let look = |vaddr| walk::shadow(host, root, self.pae, vaddr);
-        let here = |vaddr, frame: u32| {
-            look(vaddr).filter(|at| at.value & PRESENT != 0 && walk::frame(at.value) == frame)
-        };
-        let Some(text) = here(self.addr, DATA_BASE + 1) else {
+        let mut near = Near::new(host, root, self.pae);
+        let is = |at: &Reached, frame| at.value & PRESENT != 0 && walk::frame(at.value) == frame;
+        let text = near.look(self.addr);
+        let Some(text) = text.filter(|at| is(at, DATA_BASE + 1)) else {
             return Some(NO_TEXT);
         };
         if text.value & (WRITE | USER | NX) != 0 {
@@ -48,15 +47,16 @@ impl Switcher {
         for of in 0..self.cpus {
             let base = self.addr + 0x1000 + of * 0x2000;
             if of != cpu {
-                let stays = |vaddr| look(vaddr).is_some_and(|at| at.value & PRESENT != 0);
+                let mut stays = |vaddr| near.look(vaddr).is_some_and(|at| at.value & PRESENT != 0);
                 if stays(base) || stays(base + 0x1000) {
                     return Some("another CPU's page is mapped");
                 }
                 continue;
             }
+            let (regs, data) = (near.look(base), near.look(base + 0x1000));
             let (Some(regs), Some(data)) = (
-                here(base, DATA_BASE),
-                here(base + 0x1000, DATA_BASE + 1 + 2 + 2 * cpu),
+                regs.filter(|at| is(at, DATA_BASE)),
+                data.filter(|at| is(at, DATA_BASE + 1 + 2 + 2 * cpu)),
             ) else {
                 return Some("a page of this CPU is not mapped");
             };
@@ -76,9 +76,10 @@ impl Switcher {
 
     /// A table at `root` that is marked as having the Switcher lacks its text, or the table for its last page.
     pub fn is_lost(&self, host: &SimHost, root: u32) -> bool {
-        let look = |vaddr| walk::shadow(host, root, self.pae, vaddr);
-        let text = look(self.addr)
+        let mut near = Near::new(host, root, self.pae);
+        let text = near
+            .look(self.addr)
             .is_some_and(|at| at.value & PRESENT != 0 && walk::frame(at.value) == DATA_BASE + 1);
-        !text || look(self.addr + self.cpus * 0x2000).is_none()
+        !text || near.look(self.addr + self.cpus * 0x2000).is_none()
     }
 }

@@ -8,22 +8,13 @@
 //! the lowest level: an upper level is told when its table is made. A kernel's entry that a slot keeps when it is given
 //! to another table was told by the table before; that the halves are equal is the guest's affair.
 
-use lguest_engine::{SlotState, State};
+use lguest_engine::State;
 
-use super::mirror::{Mirror, Page};
+use super::course::{Call, Chosen};
+use super::leaf::Page;
+use super::mirror::Mirror;
 use super::walk::{self, Told, USER, WRITE};
 use crate::sim::SimHost;
-
-/// A hypercall that was made, and when.
-#[derive(Clone, Copy, Debug)]
-pub struct Call {
-    /// Number and arguments.
-    pub args: [u32; 5],
-    /// Entries told since then have this clock or a later one.
-    pub clock: u32,
-    /// It came from the ring, under this name or its own.
-    pub verb: &'static str,
-}
 
 /// Hypercall numbers.
 pub mod number {
@@ -31,6 +22,7 @@ pub mod number {
     pub const LGUEST_INIT: u32 = 1;
     pub const NEW_PGTABLE: u32 = 4;
     pub const FLUSH_TLB: u32 = 5;
+    pub const SET_STACK: u32 = 7;
     pub const SET_PMD: u32 = 13;
     pub const SET_PTE: u32 = 14;
     pub const SET_PGD: u32 = 15;
@@ -51,6 +43,8 @@ pub struct Fresh {
     pub clock: u32,
     /// The call that it was stored in, if that was one.
     pub call: Option<[u32; 5]>,
+    /// The name of what stored it.
+    pub verb: &'static str,
 }
 
 /// What is said of it is not what it does.
@@ -61,6 +55,8 @@ pub const MORE: &str = "an entry gives a right that the guest's tables do not";
 pub const NOWHERE: &str = "an entry maps what the guest's tables do not";
 /// A promise was not kept.
 pub const OUTLIVED: &str = "an entry outlives the call that drops it";
+/// The guest's choice of tables was not followed.
+pub const CHOICE: &str = "the slots do not go by the tables that the guest chose";
 /// A promise that was kept in one of two slots which go by the same name.
 pub const TWIN: &str =
     "an entry of a second slot for the same table outlives the call that drops it";
@@ -80,14 +76,28 @@ pub fn against(fresh: &Fresh, told: Option<Told>) -> Option<&'static str> {
     let Some(told) = told else {
         return Some(NOWHERE);
     };
-    // The launcher's addresses have 32 bits; what they cannot tell apart is the launcher's affair.
-    if (told.page as u32 ^ fresh.page.number()) & 0xf_ffff != 0 {
+    if !same_page(told.page, fresh.page.number()) {
         Some(OTHER_PAGE)
     } else if fresh.rights & !told.rights & (WRITE | USER) != 0 {
         Some(MORE)
     } else {
         None
     }
+}
+
+/// A page that the guest told is the one that was pinned: the launcher's addresses have 32 bits, and what they cannot
+/// tell apart is the launcher's affair.
+pub fn same_page(told: u64, pinned: u32) -> bool {
+    (told as u32 ^ pinned) & 0xf_ffff == 0
+}
+
+/// The page that the guest told of an address in the tables that a slot shadows.
+pub fn page(host: &SimHost, chosen: &Chosen, slot: usize, pae: bool, vaddr: u32) -> Option<u64> {
+    if chosen.linear {
+        return Some(linear(vaddr).page);
+    }
+    let said = walk::guest(host, chosen.names[slot]?, pae, vaddr);
+    Some(said.told?.page)
 }
 
 /// What a guest without tables of its own has: every page at its own address, for its kernel.
@@ -98,27 +108,29 @@ pub fn linear(vaddr: u32) -> Told {
     }
 }
 
-/// What the guest's tables say under the slot whose top level is at `root`, with the pages they stand on.
-pub fn by_tables(host: &SimHost, state: &State, pae: bool, fresh: &Fresh) -> Option<walk::Said> {
-    if state.linear_pages {
+/// What the guest's tables say of a fresh entry, under the name that its slot had then, with the pages they stand on.
+pub fn by_tables(
+    host: &SimHost,
+    state: &State,
+    chosen: &Chosen,
+    pae: bool,
+    fresh: &Fresh,
+) -> Option<walk::Said> {
+    if chosen.linear {
         return Some(walk::Said {
             told: Some(linear(fresh.vaddr)),
             ..walk::Said::default()
         });
     }
-    let slot = state
-        .slots
-        .iter()
-        .find(|slot| slot.pgdir >> 12 == fresh.root)?;
-    Some(walk::guest(host, slot.gpgdir, pae, fresh.vaddr))
+    let is = |slot: &lguest_engine::SlotState| slot.pgdir != 0 && slot.pgdir >> 12 == fresh.root;
+    let slot = state.slots.iter().position(is)?;
+    Some(walk::guest(host, chosen.names[slot]?, pae, fresh.vaddr))
 }
 
 /// Where promises are to be kept.
 pub struct Promises<'a> {
-    /// The fields after the step.
-    pub after: &'a State,
-    /// The fields before it.
-    pub before: &'a State,
+    /// The fields after the step; no slot changes its top level once it has one.
+    pub state: &'a State,
     /// Three levels.
     pub pae: bool,
     /// The Switcher's first address.
@@ -135,10 +147,9 @@ impl Promises<'_> {
     ) -> Option<(u32, &'static str)> {
         let vaddr = self.outlived(host, mirror, call)?;
         let [number, gpgdir, ..] = call.args;
-        let named = |slot: &&SlotState| slot.pgdir != 0 && slot.gpgdir == gpgdir;
-        let twins = self.after.slots.iter().filter(named).count() > 1;
         let by_name = matches!(number, number::SET_PTE | number::SET_PGD);
-        Some((vaddr, if by_name && twins { TWIN } else { OUTLIVED }))
+        let twins = by_name && call.before.named(gpgdir).count() > 1;
+        Some((vaddr, if twins { TWIN } else { OUTLIVED }))
     }
 
     fn outlived(&self, host: &SimHost, mirror: &mut Mirror, call: &Call) -> Option<u32> {
@@ -146,15 +157,20 @@ impl Promises<'_> {
         let top = self.switcher - 1;
         match number {
             number::SET_PTE if a2 < self.switcher => {
-                let everywhere = a2 >= self.after.kernel_address;
-                let named =
-                    |slot: &&SlotState| slot.pgdir != 0 && (everywhere || slot.gpgdir == a1);
-                let stays = |slot: &SlotState| {
-                    let at = walk::shadow(host, slot.pgdir, self.pae, a2)?;
-                    mirror.renew(at.pa, call.clock).then_some(a2 & !0xfff)
-                };
-                let slots = self.after.slots.iter().filter(named);
-                slots.map(stays).fold(None, Option::or)
+                let everywhere = a2 >= self.state.kernel_address;
+                let mut found = None;
+                for (i, slot) in self.state.slots.iter().enumerate() {
+                    let name = call.before.names[i];
+                    if name.is_none() || (name != Some(a1) && !everywhere) {
+                        continue;
+                    }
+                    if let Some(at) = walk::shadow(host, slot.pgdir, self.pae, a2)
+                        && mirror.renew(at.pa, call.clock)
+                    {
+                        found = Some(a2 & !0xfff);
+                    }
+                }
+                found
             }
             number::SET_PGD => {
                 let shift = if self.pae { 30 } else { 22 };
@@ -163,50 +179,53 @@ impl Promises<'_> {
                 }
                 let first = a2 << shift;
                 let last = (first | ((1 << shift) - 1)).min(top);
-                self.each(mirror, call.clock, (first, last), |slot| slot.gpgdir == a1)
+                self.each(mirror, call, (first, last), |name| name == a1)
             }
-            number::FLUSH_TLB if a1 == 0 => self.users(mirror, call.clock),
-            number::FLUSH_TLB => self.each(mirror, call.clock, (0, top), |_| true),
-            number::SET_PMD if self.pae => self.each(mirror, call.clock, (0, top), |_| true),
-            number::NEW_PGTABLE if self.before.linear_pages => {
-                self.each(mirror, call.clock, (0, top), |_| true)
+            number::FLUSH_TLB if a1 == 0 => self.users(mirror, call, call.before.current),
+            number::FLUSH_TLB => self.each(mirror, call, (0, top), |_| true),
+            // Of a guest that lives: a second one kills.
+            number::LGUEST_INIT => self.each(mirror, call, (0, top), |_| true),
+            number::SET_PMD if self.pae => self.each(mirror, call, (0, top), |_| true),
+            number::NEW_PGTABLE if call.before.linear => {
+                self.each(mirror, call, (0, top), |_| true)
             }
             number::NEW_PGTABLE => {
-                let current = self.after.cpu_pgd as usize & 3;
-                let (was, is) = (self.before.slots[current], self.after.slots[current]);
-                if was.pgdir == 0 || was.gpgdir == is.gpgdir {
-                    return None;
-                }
-                self.users(mirror, call.clock)
+                // A slot that had no tables has nothing to drop.
+                let slot = call
+                    .took
+                    .filter(|slot| call.before.names[*slot].is_some())?;
+                self.users(mirror, call, slot)
             }
             _ => None,
         }
     }
 
-    /// Users' entries of the current slot.
-    fn users(&self, mirror: &mut Mirror, clock: u32) -> Option<u32> {
+    /// Users' entries of a slot.
+    fn users(&self, mirror: &mut Mirror, call: &Call, slot: usize) -> Option<u32> {
         let last = self
-            .after
+            .state
             .kernel_address
             .checked_sub(1)?
             .min(self.switcher - 1);
-        let slot = self.after.slots[self.after.cpu_pgd as usize & 3];
-        mirror.outlived(slot.pgdir >> 12, 0, last, clock)
+        let root = self.state.slots[slot].pgdir >> 12;
+        mirror.outlived(root, 0, last, call.clock)
     }
 
+    /// Entries of all slots whose names are `of` interest.
     fn each(
         &self,
         mirror: &mut Mirror,
-        clock: u32,
+        call: &Call,
         (first, last): (u32, u32),
-        of: impl Fn(&SlotState) -> bool,
+        of: impl Fn(u32) -> bool,
     ) -> Option<u32> {
-        let slots = self
-            .after
-            .slots
-            .iter()
-            .filter(|slot| slot.pgdir != 0 && of(slot));
-        let outlived = |slot: &SlotState| mirror.outlived(slot.pgdir >> 12, first, last, clock);
-        slots.map(outlived).fold(None, Option::or)
+        let mut found = None;
+        for (name, slot) in call.before.names.iter().zip(&self.state.slots) {
+            if name.is_some_and(&of) {
+                let outlived = mirror.outlived(slot.pgdir >> 12, first, last, call.clock);
+                found = found.or(outlived);
+            }
+        }
+        found
     }
 }

@@ -2,7 +2,7 @@
 //! Two walkers of the oracles' own, which share no code with the port or with the rig's processor: one of shadow
 //! tables, one of the guest's.
 
-use lguest_engine::Machinery;
+use lguest_engine::{FrameWords, Machinery};
 
 use crate::sim::SimHost;
 
@@ -42,32 +42,90 @@ pub fn entry(host: &SimHost, pa: u32, pae: bool) -> Option<u64> {
     Some(u64::from(page.get(at + 1)?.get()) << 32 | low)
 }
 
-/// Looks an address up in the shadow whose top level is at `root`; nothing where a table is missing.
-pub fn shadow(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<Reached> {
-    let mut above = WRITE | USER;
+/// The lowest-level table for an address in the shadow whose top level is at `root`, and the rights that all levels above
+/// it give; nothing where a table is missing.
+fn lowest(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<(u32, u64)> {
     let table = if pae {
         let top = entry(host, root + (vaddr >> 30) * 8, true)?;
         if top & PRESENT == 0 {
             return None;
         }
-        let middle = entry(host, (frame(top) << 12) + (vaddr >> 21 & 0x1ff) * 8, true)?;
-        above &= middle;
-        middle
+        entry(host, (frame(top) << 12) + (vaddr >> 21 & 0x1ff) * 8, true)?
     } else {
-        let top = entry(host, root + (vaddr >> 22) * 4, false)?;
-        above &= top;
-        top
+        entry(host, root + (vaddr >> 22) * 4, false)?
     };
-    if table & PRESENT == 0 {
-        return None;
-    }
+    // In three levels the top one has no rights to give.
+    let above = table & (WRITE | USER);
+    (table & PRESENT != 0).then(|| (frame(table) << 12, above))
+}
+
+fn in_table(host: &SimHost, (table, above): (u32, u64), pae: bool, vaddr: u32) -> Option<Reached> {
     let pa = if pae {
-        (frame(table) << 12) + (vaddr >> 12 & 0x1ff) * 8
+        table + (vaddr >> 12 & 0x1ff) * 8
     } else {
-        (frame(table) << 12) + (vaddr >> 12 & 0x3ff) * 4
+        table + (vaddr >> 12 & 0x3ff) * 4
     };
     let value = entry(host, pa, pae)?;
     Some(Reached { pa, value, above })
+}
+
+/// Looks an address up in the shadow whose top level is at `root`; nothing where a table is missing.
+pub fn shadow(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<Reached> {
+    in_table(host, lowest(host, root, pae, vaddr)?, pae, vaddr)
+}
+
+/// The same for addresses that lie together, in one shadow.
+pub struct Near<'h> {
+    host: &'h SimHost,
+    root: u32,
+    pae: bool,
+    /// The part of the addresses that the table last used is for, and that table.
+    last: Option<(u32, Option<Table<'h>>)>,
+}
+
+/// A lowest-level table: its physical address, its words, and the rights above it.
+type Table<'h> = (u32, &'h FrameWords, u64);
+
+impl<'h> Near<'h> {
+    /// In the shadow whose top level is at `root`.
+    pub fn new(host: &'h SimHost, root: u32, pae: bool) -> Self {
+        Near {
+            host,
+            root,
+            pae,
+            last: None,
+        }
+    }
+
+    /// Looks an address up.
+    #[inline]
+    pub fn look(&mut self, vaddr: u32) -> Option<Reached> {
+        let region = vaddr >> if self.pae { 21 } else { 22 };
+        let table = match self.last {
+            Some((of, table)) if of == region => table,
+            _ => self.go(region, vaddr),
+        };
+        let (table, words, above) = table?;
+        let (at, high) = if self.pae {
+            let at = (vaddr >> 12 & 0x1ff) as usize * 2;
+            (at, u64::from(words.get(at + 1)?.get()) << 32)
+        } else {
+            ((vaddr >> 12 & 0x3ff) as usize, 0)
+        };
+        Some(Reached {
+            pa: table + 4 * at as u32,
+            value: high | u64::from(words.get(at)?.get()),
+            above,
+        })
+    }
+
+    fn go(&mut self, region: u32, vaddr: u32) -> Option<Table<'h>> {
+        let table = lowest(self.host, self.root, self.pae, vaddr);
+        let words = |(pa, above): (u32, u64)| Some((pa, self.host.table(pa >> 12)?, above));
+        let table = table.and_then(words);
+        self.last = Some((region, table));
+        table
+    }
 }
 
 /// What a guest says of one of its pages.
@@ -106,12 +164,22 @@ pub struct Said {
 /// Looks an address up in the guest's own tables below `gpgdir`, as the launcher sees them now.
 pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
     let mut said = Said::default();
+    let len = if pae { 8 } else { 4 };
     let mut read = |at: u32| -> u64 {
         let mut bytes = [0; 8];
-        let len = if pae { 8 } else { 4 };
         said.tables[said.levels] = at >> 12;
         said.levels += 1;
-        if host.guest_read(at, &mut bytes[..len]) {
+        if at.is_multiple_of(len) {
+            // As nearly always.
+            let Some(frame) = host.frame_of(at >> 12) else {
+                return 0;
+            };
+            let word = |i| u64::from(host.load(frame, i).unwrap_or(0));
+            let first = (at & 0xfff) as usize / 4;
+            let high = if pae { word(first + 1) } else { 0 };
+            return high << 32 | word(first);
+        }
+        if host.guest_read(at, &mut bytes[..len as usize]) {
             u64::from_le_bytes(bytes)
         } else {
             0

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is held against the record after each step: fresh entries, touched counts, promises, the Switcher, the word
+//! that an access came to.
+
+use lguest_engine::scenario::step::ACCESS_WRITE;
+use lguest_engine::{Event, Machinery, Outcome, Step};
+use lguest_shadow::lguest_data;
+
+use super::breach::Oracle;
+use super::course::Chosen;
+use super::told::{self, Promises, number};
+use super::walk::{self, PRESENT, USER, WRITE};
+use super::{Watch, memory, references, switcher};
+use crate::sim::SimHost;
+
+impl Watch {
+    /// What the guest says of the address of an access, if the access writes and may fault: its word may go into the
+    /// tables that told it.
+    pub(super) fn said_before(&self, host: &SimHost, step: &Step) -> Option<walk::Said> {
+        if step.args[1] & ACCESS_WRITE == 0 || self.state.linear_pages {
+            return None;
+        }
+        let slot = self.state.slots[self.state.cpu_pgd as usize & 3];
+        let pae = self.switcher.pae;
+        let at = walk::shadow(host, slot.pgdir, pae, step.args[0]);
+        let all = PRESENT | WRITE | USER;
+        if at.is_some_and(|at| at.value & (at.above | PRESENT) & all == all) {
+            return None;
+        }
+        Some(walk::guest(host, slot.gpgdir, pae, step.args[0]))
+    }
+
+    /// Holds fresh entries against what the guest says.
+    pub(super) fn held_against(&mut self, host: &SimHost, step: &Step) {
+        for i in 0..self.fresh.len() {
+            let fresh = self.fresh[i];
+            let pae = self.switcher.pae;
+            let told = match told::by_update(&fresh, pae) {
+                Some(told) => told,
+                None => {
+                    let said = self
+                        .said
+                        .filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12);
+                    let said = said.or_else(|| {
+                        let chosen = match self.course.at(fresh.clock) {
+                            Some(call) => call.after,
+                            None => Chosen::of(&self.state),
+                        };
+                        told::by_tables(host, &self.state, &chosen, pae, &fresh)
+                    });
+                    let Some(said) = said else { continue };
+                    if self.is_hosts(host, &said) || is_disturbed(host, step, &said) {
+                        continue;
+                    }
+                    said.told
+                }
+            };
+            if let Some(what) = told::against(&fresh, told) {
+                self.tell(Oracle::Told, fresh.verb, what, fresh.vaddr);
+            }
+        }
+    }
+
+    /// One of these tables lies in a frame with `lguest_data`, which the host writes to during calls.
+    fn is_hosts(&self, host: &SimHost, said: &walk::Said) -> bool {
+        let data = self.state.lguest_data;
+        if data == 0 || self.course.calls().is_empty() {
+            return false;
+        }
+        let first = data.wrapping_sub(self.machine.mem_base);
+        let last = first.wrapping_add(lguest_data::SIZE - 1);
+        stand_on(host, said, first >> 12) || stand_on(host, said, last >> 12)
+    }
+
+    /// References, of the frames that were touched.
+    pub(super) fn counts(&mut self, host: &SimHost, again: bool) {
+        // Of several calls, one may have stored an entry past `set_pte` whose pin was taken for another's.
+        let mut again = again && (!self.open.is_empty() || self.course.calls().len() > 1);
+        while let Some(wrong) = references::touched(host, &self.mirror, &self.orphans) {
+            if std::mem::take(&mut again) {
+                self.look_everywhere(host, wrong.verb);
+                continue;
+            }
+            let thief = self
+                .put_by(wrong.pfn, 0)
+                .filter(|_| wrong.what == references::OUTLIVES);
+            let verb = thief.unwrap_or(wrong.verb);
+            self.tell(Oracle::References, verb, wrong.what, wrong.pfn);
+            self.mirror.forgive(wrong.pfn, wrong.held);
+            self.owing.push(wrong.pfn);
+        }
+    }
+
+    /// Who made the put of a frame that `later` others of this step followed.
+    pub(super) fn put_by(&self, pfn: u32, later: usize) -> Option<&'static str> {
+        let of = |put: &&(u32, &'static str)| put.0 == pfn;
+        self.puts
+            .iter()
+            .rev()
+            .filter(of)
+            .nth(later)
+            .map(|put| put.1)
+    }
+
+    /// What the calls of this step chose, and what each promised to drop.
+    pub(super) fn promises(&mut self, host: &SimHost) {
+        let (now, followed) = (Chosen::of(&self.state), *self.course.now());
+        let same = Chosen {
+            stack: now.stack,
+            kept: now.kept,
+            ..followed
+        };
+        if now != same {
+            let chooses = |call: &&super::course::Call| call.args[0] == number::NEW_PGTABLE;
+            let calls = self.course.calls();
+            let call = calls.iter().rfind(chooses).or(calls.last());
+            let verb = call.map_or("hypercall", |call| call.verb);
+            let at = now.names[now.current].unwrap_or(0);
+            self.tell(Oracle::Told, verb, told::CHOICE, at);
+        }
+        for i in 0..self.course.calls().len() {
+            let call = &self.course.calls()[i];
+            let verb = call.verb;
+            let promises = Promises {
+                state: &self.state,
+                pae: self.switcher.pae,
+                switcher: self.switcher.addr,
+            };
+            if let Some((vaddr, what)) = promises.broken(host, &mut self.mirror, call) {
+                self.tell(Oracle::Told, verb, what, vaddr);
+            }
+        }
+    }
+
+    /// Tables that are marked as having the Switcher have it.
+    pub(super) fn marks(&mut self, host: &SimHost) {
+        if !std::mem::take(&mut self.unseen_by_marks) {
+            return;
+        }
+        for (i, slot) in self.state.slots.into_iter().enumerate() {
+            let is_lost =
+                slot.pgdir != 0 && slot.switcher_mapped && self.switcher.is_lost(host, slot.pgdir);
+            let known = std::mem::replace(&mut self.lost[i], is_lost);
+            if is_lost && !known {
+                let drops = |call: &&super::course::Call| call.args[0] == number::SET_PGD;
+                let calls = self.course.calls();
+                let call = calls.iter().rfind(drops).or(calls.last());
+                let verb = call.map_or("hypercall", |call| call.verb);
+                self.tell(Oracle::Switcher, verb, switcher::LOST, slot.gpgdir);
+            }
+        }
+    }
+
+    /// The guest ran.
+    pub(super) fn running(&mut self, host: &SimHost, verb: &'static str) {
+        let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
+        let at = (root, host.cpu());
+        if !std::mem::take(&mut self.unseen_by_run) && self.whole == at {
+            return;
+        }
+        self.whole = at;
+        if let Some(what) = self.switcher.at_run(host, root, host.cpu()) {
+            self.tell(Oracle::Switcher, verb, what, root);
+        }
+    }
+
+    /// The guest's access came to this.
+    pub(super) fn accessed(&mut self, host: &SimHost, step: &Step, outcome: &Outcome) {
+        let [vaddr, flags, ..] = step.args;
+        let value = match *outcome {
+            Outcome::Word(value) => value,
+            Outcome::Foreign(pfn) => {
+                let what = "the guest reached a frame that is not its own";
+                return self.tell(Oracle::Justified, "access", what, pfn);
+            }
+            _ => return,
+        };
+        let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
+        let at = walk::shadow(host, root, self.switcher.pae, vaddr);
+        let leaf = at.and_then(|at| self.mirror.leaf(at.pa));
+        let wrong = match leaf {
+            Some(leaf) => memory::word(host, &leaf, vaddr, flags & ACCESS_WRITE != 0, value),
+            None => Some("an access came to an end where the guest's tables map nothing"),
+        };
+        if let Some(what) = wrong {
+            self.tell(Oracle::Memory, "access", what, vaddr);
+        }
+    }
+}
+
+/// A table that this was said by is page `page`, or on one frame with it.
+fn stand_on(host: &SimHost, said: &walk::Said, page: u32) -> bool {
+    let frame = host.frame_of(page);
+    let is = |table: &u32| *table == page || frame.is_some() && host.frame_of(*table) == frame;
+    said.tables[..said.levels].iter().any(is)
+}
+
+/// What the tables said at the walk is not known if what befell the step changed one of them.
+fn is_disturbed(host: &SimHost, step: &Step, said: &walk::Said) -> bool {
+    let Some(during) = step.quals.during else {
+        return false;
+    };
+    match during.event {
+        Event::Write { gpa, width, .. } => {
+            let last = gpa.wrapping_add(u32::from(width.max(1)) - 1);
+            stand_on(host, said, gpa >> 12) || stand_on(host, said, last >> 12)
+        }
+        Event::Unmap(page) | Event::Protect(page) | Event::Unprotect(page) | Event::Share(page) => {
+            stand_on(host, said, page)
+        }
+    }
+}

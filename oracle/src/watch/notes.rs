@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What was noted in a step, gone through in order: pins, entries as they are stored, tables, and which call did it.
+
+use lguest_engine::scenario::hypercall_name;
+
+use super::breach::Oracle;
+use super::justified::{self, Pin};
+use super::leaf::{Leaf, Page};
+use super::told::{Fresh, number};
+use super::walk::{PRESENT, USER, WRITE, frame};
+use super::{Watch, bits};
+use crate::sim::{Note, SimHost};
+
+impl Watch {
+    /// Goes through what was noted: the verb of what was being done last.
+    pub(super) fn take(
+        &mut self,
+        host: &SimHost,
+        direct: &'static str,
+        call: Option<[u32; 5]>,
+    ) -> &'static str {
+        let (mut verb, mut args) = (direct, call);
+        for note in host.journal().notes().iter() {
+            match *note {
+                Note::Table(pa) => {
+                    self.course.page(pa);
+                    self.mirror.fresh(pa);
+                }
+                Note::Free(pa) => {
+                    self.moved();
+                    self.mirror.gone(pa, verb);
+                }
+                Note::Draw(number) => self.course.draw(number),
+                Note::Pin {
+                    addr,
+                    write,
+                    writable,
+                    pfn,
+                } => {
+                    let update = args.is_some_and(|args| args[0] == number::SET_PTE);
+                    // Where a page cannot be had a fault may store that past `set_pte`.
+                    self.failed |= pfn.is_none() && !update;
+                    if let Some(pfn) = pfn {
+                        self.mirror.touch(pfn, verb);
+                        self.open.push(Pin {
+                            addr,
+                            pfn,
+                            write,
+                            writable,
+                            clock: self.clock,
+                            update,
+                        });
+                    }
+                }
+                Note::Get(pfn) => self.mirror.touch(pfn, verb),
+                Note::Put(pfn) => {
+                    self.puts.push((pfn, verb));
+                    self.mirror.touch(pfn, verb);
+                }
+                Note::Pte(pa, value) => {
+                    let pin = self.open.pop_if(|pin| pin.pfn == frame(value));
+                    self.stored(pa, value, pin, verb, args);
+                }
+                Note::Upper(pa, value) => {
+                    self.moved();
+                    let top = self.mirror.is_top(pa);
+                    if let Some(what) = bits::upper(value, self.switcher.pae, top) {
+                        self.tell(Oracle::Bits, verb, what, pa);
+                    }
+                    self.mirror.upper(pa, value);
+                }
+                Note::Ring(of) => {
+                    self.clock += 1;
+                    (verb, args) = (hypercall_name(of[0]).unwrap_or("hypercall"), Some(of));
+                }
+                Note::RingDone => {
+                    if let Some(args) = args {
+                        self.course.call(args, self.clock, verb);
+                    }
+                    self.clock += 1;
+                    (verb, args) = (direct, call);
+                }
+            }
+        }
+        if let Some(args) = args {
+            self.course.call(args, self.clock, verb);
+        }
+        verb
+    }
+
+    /// An entry of the lowest level holds this now, for which this pin was made.
+    pub(super) fn stored(
+        &mut self,
+        pa: u32,
+        value: u64,
+        pin: Option<Pin>,
+        verb: &'static str,
+        call: Option<[u32; 5]>,
+    ) {
+        let Some(place) = self.mirror.place(pa) else {
+            return self.tell(Oracle::Justified, verb, "a store to what is no table", pa);
+        };
+        if value & PRESENT == 0 {
+            self.orphans.extend(pin.map(|pin| (pin.pfn, verb)));
+            return self.mirror.set(pa, None, verb);
+        }
+        let rights = value & (WRITE | USER);
+        let mut leaf = Leaf {
+            pfn: frame(value),
+            page: None,
+            clock: self.clock,
+            rights: rights as u32,
+        };
+        if place.vaddr >= self.switcher.addr {
+            self.moved();
+            return self.mirror.set(pa, Some(leaf), verb);
+        }
+        if let Some(what) = justified::stored(value, pin.as_ref()) {
+            self.tell(Oracle::Justified, verb, what, place.vaddr);
+        }
+        if let Some(what) = bits::leaf(value, self.switcher.pae) {
+            self.tell(Oracle::Bits, verb, what, place.vaddr);
+        }
+        if let Some(pin) = pin {
+            let page = Page::new(pin.addr.wrapping_sub(self.machine.mem_base) >> 12);
+            (leaf.page, leaf.clock) = (Some(page), pin.clock);
+            self.fresh.push(Fresh {
+                vaddr: place.vaddr,
+                root: place.root,
+                page,
+                rights,
+                clock: pin.clock,
+                call,
+                verb,
+            });
+        }
+        self.mirror.set(pa, Some(leaf), verb);
+    }
+
+    /// The Switcher may be mapped otherwise than it was.
+    fn moved(&mut self) {
+        (self.unseen_by_run, self.unseen_by_marks) = (true, true);
+    }
+}
