@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use lguest_engine::{Demand, PagingMode, Runner, Side};
-use lguest_oracle::drive::{Alone, Drive, Given, run};
-use lguest_oracle::findings::{is_told, unexplained};
+use lguest_oracle::drive::{Alone, Drive, End, Given, run};
+use lguest_oracle::findings::{explains, is_told, unexplained};
 use lguest_oracle::generate::{Generator, Profile};
 use lguest_oracle::load::load;
 use lguest_oracle::rig::{Hosts, Port, modes};
@@ -244,6 +244,30 @@ SET_PTE 0x2000 0x9000 ENTRY
     }
 }
 
+/// C23 takes two references for nothing and C2 gives one of them back, so that one is left.
+#[test]
+fn findings_that_make_up_for_each_other_are_both_told() {
+    let hosts = Hosts::new().expect("room for hosts");
+    let text = "machine mode=nopae
+expect agree
+LGUEST_INIT 0x0
+demand_page 0x0
+SET_PTE 0x0 0x0 0x20
+SET_PTE 0x0 0x0 0x20
+demand_page 0x0
+SET_PTE 0x0 0x0 0x80020
+";
+    let (run, breaches) = watched(hosts.port_nopae(), &parse(text).expect("a scenario"));
+    let end = run.end.expect("one side cannot differ");
+    assert!(
+        matches!(end, End::Breach(left, 2) if left.references == 1),
+        "{end}"
+    );
+    assert_eq!(explains(&end), Some("C23"));
+    assert!(is_told("C2", &breaches) && is_told("C23", &breaches));
+    assert!(unexplained(&breaches).next().is_none(), "{breaches:?}");
+}
+
 fn scenario(name: &str) -> ScenarioBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../corpora")
@@ -262,6 +286,10 @@ fn the_known_findings_are_told_by_name() {
             "C2",
         ),
         ("findings/c2-bad-update-repeated-by-the-ring.scn", "C2"),
+        (
+            "findings/c2-bad-update-in-the-ring-then-a-flush-of-two-entries.scn",
+            "C2",
+        ),
         (
             "findings/c3-set-pgd-takes-the-switcher-from-another-table.scn",
             "C3",

@@ -8,6 +8,7 @@ use lguest_shadow::lguest_data;
 
 use super::breach::Oracle;
 use super::course::Chosen;
+use super::mirror::{How, Touch};
 use super::told::{self, Promises, number};
 use super::walk::{self, PRESENT, USER, WRITE};
 use super::{Watch, memory, references, switcher};
@@ -81,25 +82,30 @@ impl Watch {
                 self.look_everywhere(host, wrong.verb);
                 continue;
             }
-            let thief = self
-                .put_by(wrong.pfn, 0)
-                .filter(|_| wrong.what == references::OUTLIVES);
-            let verb = thief.unwrap_or(wrong.verb);
+            let thief = || self.thief(wrong.pfn, &self.mirror.touched);
+            let verb = match wrong.what {
+                references::OUTLIVES => thief().unwrap_or(wrong.verb),
+                _ => wrong.verb,
+            };
             self.tell(Oracle::References, verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
             self.owing.push(wrong.pfn);
         }
     }
 
-    /// Who made the put of a frame that `later` others of this step followed.
-    pub(super) fn put_by(&self, pfn: u32, later: usize) -> Option<&'static str> {
-        let of = |put: &&(u32, &'static str)| put.0 == pfn;
-        self.puts
-            .iter()
-            .rev()
-            .filter(of)
-            .nth(later)
-            .map(|put| put.1)
+    /// Which call put more references of a frame than entries went that named it: the first. An entry for which a pin
+    /// is open may have taken another's place unseen.
+    pub(super) fn thief(&self, pfn: u32, touched: &[Touch]) -> Option<&'static str> {
+        let of = |clock: u32, how: How| {
+            let is = |touch: &&Touch| (touch.pfn, touch.clock, touch.how) == (pfn, clock, how);
+            touched.iter().filter(is).count()
+        };
+        let stole = |touch: &&Touch| {
+            let open = self.open.iter().filter(|pin| pin.clock == touch.clock);
+            touch.pfn == pfn
+                && of(touch.clock, How::Put) > of(touch.clock, How::Went) + open.count()
+        };
+        touched.iter().find(stole).map(|touch| touch.verb)
     }
 
     /// What the calls of this step chose, and what each promised to drop.

@@ -91,12 +91,14 @@ impl Watch {
             if let Some(pa) = pa {
                 let value = walk::entry(host, pa, self.switcher.pae).unwrap_or(0);
                 let pin = self.open.remove(i);
+                self.mirror.clock = call.clock;
                 self.stored(pa, value, Some(pin), call.verb, Some(call.args));
             }
         }
         let Some(last) = self.course.calls().last().copied() else {
             return;
         };
+        self.mirror.clock = last.clock;
         while let Some(at) = self.changed_at(host, &stacks, &last) {
             self.stored(at.pa, at.value, None, last.verb, Some(last.args));
             if self.changed(&at) {
