@@ -209,7 +209,7 @@ impl Watch {
         let doing = self.take(host, verb, is_call.then_some(step.args));
         if let Outcome::Bug(bug) = outcome {
             self.alive = false;
-            self.crashed(bug);
+            self.crashed(host, bug);
             return self.tell(Oracle::Crash, doing, bug.kind().name(), bug.pfn());
         }
         if is_call {
@@ -246,7 +246,7 @@ impl Watch {
 
     /// The host crashed in the middle of something: tables and counts are not what they were to become. A put of what
     /// is not held has its cause in this step if that was not told before.
-    fn crashed(&mut self, bug: &HostBug) {
+    fn crashed(&mut self, host: &SimHost, bug: &HostBug) {
         if bug.kind() != BugKind::PutNotHeld || self.owing.contains(&bug.pfn()) {
             return;
         }
@@ -254,7 +254,7 @@ impl Watch {
         let is_put = |touch: &Touch| touch.pfn == bug.pfn() && touch.how == How::Put;
         let touched = &self.mirror.touched;
         let before = touched.iter().rposition(is_put).unwrap_or(0);
-        if let Some(verb) = self.thief(bug.pfn(), &touched[..before]) {
+        if let Some(verb) = self.thief(host, bug.pfn(), &touched[..before]) {
             self.tell(Oracle::References, verb, references::OUTLIVES, bug.pfn());
         }
     }
