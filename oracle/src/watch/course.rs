@@ -124,7 +124,7 @@ impl Course {
     }
 
     /// A call is done, or about to be if nothing is noted of it.
-    pub fn call(&mut self, args: [u32; 5], clock: u32, verb: &'static str) {
+    pub fn call(&mut self, args: &[u32; 5], clock: u32, verb: &'static str) {
         let before = self.now;
         let (drawn, denied) = (self.drawn.take(), self.denied.take() == Some(true));
         let mut took = None;
@@ -152,7 +152,7 @@ impl Course {
             _ => {}
         }
         self.calls.push(Call {
-            args,
+            args: *args,
             clock,
             verb,
             before,

@@ -40,18 +40,21 @@ impl Watch {
             let told = match told::by_update(&fresh, pae) {
                 Some(told) => told,
                 None => {
-                    let said = self
-                        .said
-                        .filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12);
-                    let said = said.or_else(|| {
-                        let chosen = match self.course.at(fresh.clock) {
-                            Some(call) => call.after,
-                            None => Chosen::of(&self.state),
-                        };
-                        told::by_tables(host, &self.state, &chosen, pae, &fresh)
-                    });
-                    let Some(said) = said else { continue };
-                    if self.is_hosts(host, &said) || is_disturbed(host, step, &said) {
+                    let own;
+                    let before = self.said.as_ref();
+                    let said = match before.filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12) {
+                        Some(said) => said,
+                        None => {
+                            let chosen = match self.course.at(fresh.clock) {
+                                Some(call) => call.after,
+                                None => Chosen::of(&self.state),
+                            };
+                            own = told::by_tables(host, &self.state, &chosen, pae, &fresh);
+                            let Some(said) = own.as_ref() else { continue };
+                            said
+                        }
+                    };
+                    if self.is_hosts(host, said) || is_disturbed(host, step, said) {
                         continue;
                     }
                     said.told

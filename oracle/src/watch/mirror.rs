@@ -202,6 +202,7 @@ impl Mirror {
     }
 
     /// The entry at `pa` is this now.
+    #[inline(always)]
     pub fn set(&mut self, pa: u32, leaf: Option<Leaf>, verb: &'static str) {
         let slot = self.slot(pa);
         let old = self.leaf(pa);

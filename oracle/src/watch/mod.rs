@@ -206,7 +206,7 @@ impl Watch {
         if is_call {
             self.course.begin(Chosen::of(&self.state));
         }
-        let doing = self.take(host, verb, is_call.then_some(step.args));
+        let doing = self.take(host, verb, is_call.then_some(&step.args));
         if let Outcome::Bug(bug) = outcome {
             self.alive = false;
             self.crashed(host, bug);

@@ -18,20 +18,21 @@ impl Watch {
         &mut self,
         host: &SimHost,
         direct: &'static str,
-        call: Option<[u32; 5]>,
+        call: Option<&[u32; 5]>,
     ) -> &'static str {
         let (mut verb, mut args) = (direct, call);
-        for note in host.journal().notes().iter() {
-            match *note {
+        let notes = host.journal().notes();
+        for note in notes.iter() {
+            match note {
                 Note::Table(pa) => {
-                    self.course.page(pa);
-                    self.mirror.fresh(pa);
+                    self.course.page(*pa);
+                    self.mirror.fresh(*pa);
                 }
                 Note::Free(pa) => {
                     self.moved();
-                    self.mirror.gone(pa, verb);
+                    self.mirror.gone(*pa, verb);
                 }
-                Note::Draw(number) => self.course.draw(number),
+                Note::Draw(number) => self.course.draw(*number),
                 Note::Pin {
                     addr,
                     write,
@@ -41,31 +42,31 @@ impl Watch {
                     let update = args.is_some_and(|args| args[0] == number::SET_PTE);
                     // Where a page cannot be had a fault may store that past `set_pte`.
                     self.failed |= pfn.is_none() && !update;
-                    if let Some(pfn) = pfn {
+                    if let Some(pfn) = *pfn {
                         self.mirror.touch(pfn, How::Took, verb);
                         self.open.push(Pin {
-                            addr,
+                            addr: *addr,
                             pfn,
-                            write,
-                            writable,
+                            write: *write,
+                            writable: *writable,
                             clock: self.clock,
                             update,
                         });
                     }
                 }
-                Note::Get(pfn) => self.mirror.touch(pfn, How::Took, verb),
-                Note::Put(pfn) => self.mirror.touch(pfn, How::Put, verb),
+                Note::Get(pfn) => self.mirror.touch(*pfn, How::Took, verb),
+                Note::Put(pfn) => self.mirror.touch(*pfn, How::Put, verb),
                 Note::Pte(pa, value) => {
-                    let pin = self.open.pop_if(|pin| pin.pfn == frame(value));
-                    self.stored(pa, value, pin, verb, args);
+                    let pin = self.open.pop_if(|pin| pin.pfn == frame(*value));
+                    self.stored(*pa, *value, pin, verb, args);
                 }
                 Note::Upper(pa, value) => {
                     self.moved();
-                    let top = self.mirror.is_top(pa);
-                    if let Some(what) = bits::upper(value, self.switcher.pae, top) {
-                        self.tell(Oracle::Bits, verb, what, pa);
+                    let top = self.mirror.is_top(*pa);
+                    if let Some(what) = bits::upper(*value, self.switcher.pae, top) {
+                        self.tell(Oracle::Bits, verb, what, *pa);
                     }
-                    self.mirror.upper(pa, value);
+                    self.mirror.upper(*pa, *value);
                 }
                 Note::Ring(of) => {
                     self.tick();
@@ -93,7 +94,7 @@ impl Watch {
         value: u64,
         pin: Option<Pin>,
         verb: &'static str,
-        call: Option<[u32; 5]>,
+        call: Option<&[u32; 5]>,
     ) {
         let Some(place) = self.mirror.place(pa) else {
             return self.tell(Oracle::Justified, verb, "a store to what is no table", pa);
@@ -128,7 +129,7 @@ impl Watch {
                 page,
                 rights,
                 clock: pin.clock,
-                call,
+                call: call.copied(),
                 verb,
             });
         }

@@ -92,7 +92,7 @@ impl Watch {
                 let value = walk::entry(host, pa, self.switcher.pae).unwrap_or(0);
                 let pin = self.open.remove(i);
                 self.mirror.clock = call.clock;
-                self.stored(pa, value, Some(pin), call.verb, Some(call.args));
+                self.stored(pa, value, Some(pin), call.verb, Some(&call.args));
             }
         }
         let Some(last) = self.course.calls().last().copied() else {
@@ -100,7 +100,7 @@ impl Watch {
         };
         self.mirror.clock = last.clock;
         while let Some(at) = self.changed_at(host, &stacks, &last) {
-            self.stored(at.pa, at.value, None, last.verb, Some(last.args));
+            self.stored(at.pa, at.value, None, last.verb, Some(&last.args));
             if self.changed(&at) {
                 // It lies in what is no table of the lowest level any more, and that was told.
                 break;

@@ -75,16 +75,22 @@ pub fn shadow(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<Reache
 }
 
 /// The same for addresses that lie together, in one shadow.
+///
+/// What is known of the table last used lies in fields of its own: a part written narrow and taken out whole would make
+/// the processor wait.
 pub struct Near<'h> {
     host: &'h SimHost,
     root: u32,
     pae: bool,
-    /// The part of the addresses that the table last used is for, and that table.
-    last: Option<(u32, Option<Table<'h>>)>,
+    /// The part of the addresses that the table last used is for; none has this number at first.
+    region: u32,
+    /// Its words, if there is one.
+    words: Option<&'h FrameWords>,
+    /// Its physical address.
+    table: u32,
+    /// Rights that all levels above it give.
+    above: u64,
 }
-
-/// A lowest-level table: its physical address, its words, and the rights above it.
-type Table<'h> = (u32, &'h FrameWords, u64);
 
 impl<'h> Near<'h> {
     /// In the shadow whose top level is at `root`.
@@ -93,7 +99,10 @@ impl<'h> Near<'h> {
             host,
             root,
             pae,
-            last: None,
+            region: u32::MAX,
+            words: None,
+            table: 0,
+            above: 0,
         }
     }
 
@@ -101,11 +110,10 @@ impl<'h> Near<'h> {
     #[inline]
     pub fn look(&mut self, vaddr: u32) -> Option<Reached> {
         let region = vaddr >> if self.pae { 21 } else { 22 };
-        let table = match self.last {
-            Some((of, table)) if of == region => table,
-            _ => self.go(region, vaddr),
-        };
-        let (table, words, above) = table?;
+        if self.region != region {
+            self.go(region, vaddr);
+        }
+        let words = self.words?;
         let (at, high) = if self.pae {
             let at = (vaddr >> 12 & 0x1ff) as usize * 2;
             (at, u64::from(words.get(at + 1)?.get()) << 32)
@@ -113,18 +121,19 @@ impl<'h> Near<'h> {
             ((vaddr >> 12 & 0x3ff) as usize, 0)
         };
         Some(Reached {
-            pa: table + 4 * at as u32,
+            pa: self.table + 4 * at as u32,
             value: high | u64::from(words.get(at)?.get()),
-            above,
+            above: self.above,
         })
     }
 
-    fn go(&mut self, region: u32, vaddr: u32) -> Option<Table<'h>> {
-        let table = lowest(self.host, self.root, self.pae, vaddr);
-        let words = |(pa, above): (u32, u64)| Some((pa, self.host.table(pa >> 12)?, above));
-        let table = table.and_then(words);
-        self.last = Some((region, table));
-        table
+    fn go(&mut self, region: u32, vaddr: u32) {
+        self.region = region;
+        self.words = None;
+        if let Some((table, above)) = lowest(self.host, self.root, self.pae, vaddr) {
+            self.words = self.host.table(table >> 12);
+            (self.table, self.above) = (table, above);
+        }
     }
 }
 
@@ -163,12 +172,9 @@ pub struct Said {
 
 /// Looks an address up in the guest's own tables below `gpgdir`, as the launcher sees them now.
 pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
-    let mut said = Said::default();
     let len = if pae { 8 } else { 4 };
-    let mut read = |at: u32| -> u64 {
+    let read = |at: u32| -> u64 {
         let mut bytes = [0; 8];
-        said.tables[said.levels] = at >> 12;
-        said.levels += 1;
         if at.is_multiple_of(len) {
             // As nearly always.
             let Some(frame) = host.frame_of(at >> 12) else {
@@ -185,23 +191,28 @@ pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
             0
         }
     };
-    let below = |entry: u64, index: u32, size: u32| {
-        (entry & PRESENT != 0).then(|| (frame(entry) << 12).wrapping_add(index * size))
+    let below = |entry: u64, index: u32| {
+        (entry & PRESENT != 0).then(|| (frame(entry) << 12).wrapping_add(index * len))
     };
-    let table = if pae {
-        let top = read(gpgdir.wrapping_add((vaddr >> 30) * 8));
-        below(top, vaddr >> 21 & 0x1ff, 8)
-            .map(&mut read)
-            .unwrap_or(0)
+    // The levels one by one, and no list that is filled on the way: it would be copied as it was written.
+    let indexes = if pae {
+        [vaddr >> 30, vaddr >> 21 & 0x1ff, vaddr >> 12 & 0x1ff]
     } else {
-        read(gpgdir.wrapping_add((vaddr >> 22) * 4))
+        [vaddr >> 22, vaddr >> 12 & 0x3ff, 0]
     };
-    let at = if pae {
-        below(table, vaddr >> 12 & 0x1ff, 8)
-    } else {
-        below(table, vaddr >> 12 & 0x3ff, 4)
-    };
-    let entry = at.map(read).unwrap_or(0);
-    said.told = told(entry, pae);
-    said
+    let first = gpgdir.wrapping_add(indexes[0] * len);
+    let top = read(first);
+    let second = below(top, indexes[1]);
+    let table = second.map_or(0, read);
+    let third = below(table, indexes[2]).filter(|_| pae);
+    let entry = if pae { third.map_or(0, read) } else { table };
+    Said {
+        told: told(entry, pae),
+        tables: [
+            first >> 12,
+            second.unwrap_or(0) >> 12,
+            third.unwrap_or(0) >> 12,
+        ],
+        levels: 1 + usize::from(second.is_some()) + usize::from(third.is_some()),
+    }
 }

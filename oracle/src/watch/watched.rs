@@ -73,7 +73,8 @@ impl<D: Watchable> Drive for Watched<D> {
         Ok(result)
     }
 
-    #[inline]
+    // As in `Both`: the outcome is not to be handed on in memory.
+    #[inline(always)]
     fn step(&mut self, step: &Step) -> Result<Outcome, Difference> {
         self.watch.before(self.drive.seen(), step);
         let outcome = self.drive.step(step)?;
