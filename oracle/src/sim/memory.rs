@@ -266,15 +266,17 @@ impl Memory {
     #[inline]
     pub fn read(&self, gpa: u32, to: &mut [u8]) -> bool {
         // Nearly all that is read is an entry of a table.
-        if (to.len() == 4 || to.len() == 8) && gpa.is_multiple_of(to.len() as u32) {
+        if is_entry(gpa, to.len()) {
             let Some(frame) = self.resolve(gpa >> 12, false) else {
                 return false;
             };
             let words = self.words(frame);
             let first = (gpa >> 2) as usize;
-            for (i, bytes) in to.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                let word = words.map_or(0, |words| words[(first + i) & 1023].get());
-                *bytes = word.to_le_bytes();
+            let word = |i: usize| words.map_or(0, |words| words[(first + i) & 1023].get());
+            if let Ok(to) = <&mut [u8; 8]>::try_from(&mut *to) {
+                *to = wide(word(0), word(1));
+            } else if let Ok(to) = <&mut [u8; 4]>::try_from(to) {
+                *to = word(0).to_le_bytes();
             }
             return true;
         }
@@ -304,8 +306,13 @@ impl Memory {
         };
         let word = |i: u32| words[(i >> 2) as usize & 1023].get();
         if offset.is_multiple_of(4) && to.len().is_multiple_of(4) {
-            for (i, bytes) in to.chunks_exact_mut(4).enumerate() {
-                bytes.copy_from_slice(&word(offset + i as u32 * 4).to_le_bytes());
+            let (pairs, rest) = to.as_chunks_mut::<8>();
+            let last = offset + pairs.len() as u32 * 8;
+            for (at, bytes) in (offset..).step_by(8).zip(pairs) {
+                *bytes = wide(word(at), word(at + 4));
+            }
+            for bytes in rest.as_chunks_mut::<4>().0 {
+                *bytes = word(last).to_le_bytes();
             }
         } else {
             for (i, byte) in to.iter_mut().enumerate() {
@@ -320,7 +327,7 @@ impl Memory {
     #[inline]
     pub fn write(&self, gpa: u32, from: &[u8]) -> bool {
         // Nearly all that is written is an entry of a table.
-        if (from.len() == 4 || from.len() == 8) && gpa.is_multiple_of(from.len() as u32) {
+        if is_entry(gpa, from.len()) {
             let Some(frame) = self.resolve(gpa >> 12, true) else {
                 return false;
             };
@@ -395,4 +402,20 @@ impl Memory {
             shared: false,
         }
     }
+}
+
+/// Whether so many bytes at an address are as an entry of a table: four or eight, and aligned.
+#[inline]
+fn is_entry(gpa: u32, len: usize) -> bool {
+    match len {
+        4 => gpa.is_multiple_of(4),
+        8 => gpa.is_multiple_of(8),
+        _ => false,
+    }
+}
+
+/// Two words as eight bytes: who reads them as one number would wait for two that were written apart.
+#[inline]
+fn wide(low: u32, high: u32) -> [u8; 8] {
+    (u64::from(high) << 32 | u64::from(low)).to_le_bytes()
 }
