@@ -117,13 +117,17 @@ fn planted(build: Build, copy: &str) -> Build {
     build.features("planted").with("LGUEST_PLANTED", copy)
 }
 
+/// One guest that looks up an address, in the page in which the hidden branch waits.
+fn look_up() -> Vec<u8> {
+    let text = format!("machine mode=nopae\nguest_pa {:#x}\n", table::PAGE << 12);
+    text::parse(&text).expect("a scenario").to_bytes()
+}
+
 /// Fuzzes a copy of the original with a hidden branch, from one guest that looks up an address in the right page, by the
 /// coverage of code alone.
 fn hunt(copy: &str) -> (Option<i32>, String) {
     let seeds = scratch(&format!("{copy}-seeds"));
-    let seed = format!("machine mode=nopae\nguest_pa {:#x}\n", table::PAGE << 12);
-    let seed = text::parse(&seed).expect("a scenario");
-    fs::write(seeds.join("seed"), seed.to_bytes()).expect("a seed");
+    fs::write(seeds.join("seed"), look_up()).expect("a seed");
     let artifacts = scratch(&format!("{copy}-found"));
     let build = planted(Build::new(copy), copy).with("LGUEST_STATES", "0");
     let out = build.run(
@@ -166,10 +170,11 @@ fn finds(copy: &str) {
     assert_eq!(made, Ok(fuzzed::read(&input, PagingMode::NoPae)));
 }
 
-/// Scenarios in which the host crashes, some by a fault of the processor, are inputs like others; a fault that only one
-/// side has is told.
+/// Scenarios in which the host crashes, some by a fault of the processor, are inputs like others; a fault of another
+/// kind is told.
 fn survive(build: Build) {
-    let folder = scratch(&format!("{}-crashing", build.name));
+    let name = build.name.clone();
+    let folder = scratch(&format!("{name}-crashing"));
     let count = crashing(&folder);
     let inputs = folder.to_str().expect("text");
     let out = build.run("both", &["-runs=0", inputs]);
@@ -177,11 +182,13 @@ fn survive(build: Build) {
     assert!(out.status.success(), "{log}");
     assert!(log.contains(&format!("{count} files found")), "{log}");
 
-    let out = planted(build, "one_entry_too_many").run("planted", &["-runs=0", inputs]);
+    let folder = scratch(&format!("{name}-wild"));
+    fs::write(folder.join("look-up"), look_up()).expect("an input");
+    let wild = [folder.to_str().expect("text"), "-runs=0"];
+    let out = planted(build, "wild_read").run("planted", &wild);
     let log = String::from_utf8_lossy(&out.stderr);
     assert!(!out.status.success(), "{log}");
-    assert!(log.contains("outside_page"), "{log}");
-    assert!(log.contains("the input as a scenario: "), "{log}");
+    assert!(log.contains("ERROR: "), "{log}");
 }
 
 /// Writes the inputs of the corpora in which the host crashes; how many there are.
@@ -213,7 +220,7 @@ fn crashing(folder: &Path) -> u32 {
         }
     }
     assert!(
-        faults[0] > 1 && faults[1] > 1,
+        faults[0] > 0 && faults[1] > 0,
         "{faults:?} faults among {count} crashes"
     );
     count
