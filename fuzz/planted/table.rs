@@ -47,16 +47,14 @@ const fn copy(
 
 /// The copies. `wild_read` is a fault that no simulated host explains; each bug after it takes several steps to show.
 #[rustfmt::skip]
-pub const COPIES: [Copy; 9] = [
+pub const COPIES: [Copy; 7] = [
     copy("hidden_clang", (686, 12), "vaddr", "", By::Clang),
     copy("hidden_gcc", (686, 12), "vaddr", "", By::Gcc),
     copy("hidden_blind", (686, 12), "vaddr", "", By::Blind),
     copy("wild_read", (686, 12), "vaddr", "*(volatile unsigned long *)vaddr", By::Default),
     copy("pages_of_another_cpu", (1144, 65), "2", "1", By::Default),
     copy("one_entry_too_many", (658, 16), "<", "<=", By::Default),
-    copy("cpu_not_forgotten", (779, 40), "-1", "0", By::Default),
     copy("stack_pinned_by_read", (582, 61), "2", "0", By::Default),
-    copy("pgd_not_cleared", (617, 23), "0", "2", By::Default),
 ];
 
 /// The page in which the hidden branch waits for an address.
