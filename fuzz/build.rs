@@ -60,7 +60,10 @@ fn run() -> Result<(), String> {
             By::Default => Some(default.clone()),
             By::Clang => clang().map(|clang| default.by(&clang, Cover::LibFuzzer)),
             By::Gcc => {
-                let gcc = runs("gcc").then_some("gcc");
+                // Flags for all compilers may be clang's alone.
+                let flags = env::var("CFLAGS").unwrap_or_default();
+                let fit = !flags.contains("-fsanitize=fuzzer") && runs("gcc");
+                let gcc = fit.then_some("gcc");
                 gcc.map(|gcc| default.by(gcc, Cover::TracePc { compare: true }))
             }
             By::Blind => Some(default.blind()),
