@@ -49,7 +49,7 @@ const LLP64_FLAGS: [&str; 7] = [
 ];
 
 /// Newest first.
-const CLANGS: [&str; 11] = [
+pub const CLANGS: [&str; 11] = [
     "clang", "clang-22", "clang-21", "clang-20", "clang-19", "clang-18", "clang-17", "clang-16",
     "clang-15", "clang-14", "clang-13",
 ];
@@ -59,6 +59,8 @@ const CLANGS: [&str; 11] = [
 pub struct Options {
     /// The byte-unmodified file by clang's 32-bit long, not the derived one.
     pub llp64: bool,
+    /// The compiler, if it is not cc's own choice.
+    compiler: Option<String>,
     opt: String,
     outline: bool,
     ubsan: bool,
@@ -95,6 +97,7 @@ impl Options {
         let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
         let mut options = Self {
             llp64,
+            compiler: cover::compiler(&CLANGS),
             opt: if opt.is_empty() { "2" } else { opt }.to_owned(),
             outline: flag("LGUEST_C_OUTLINE") || env::var_os("CARGO_FEATURE_OUTLINE").is_some(),
             ubsan: flag("LGUEST_C_UBSAN"),
@@ -118,6 +121,39 @@ impl Options {
             );
         }
         Ok(options)
+    }
+
+    /// The same by another compiler, which covers in this way.
+    #[allow(dead_code, reason = "other build scripts compile copies")]
+    pub fn by(&self, compiler: &str, cover: Cover) -> Self {
+        Self {
+            compiler: Some(compiler.to_owned()),
+            cover,
+            ..self.clone()
+        }
+    }
+
+    /// The same without coverage.
+    #[allow(dead_code, reason = "other build scripts compile copies")]
+    pub fn blind(&self) -> Self {
+        Self {
+            cover: Cover::Off,
+            ..self.clone()
+        }
+    }
+
+    /// Compiles the shim's counter, without coverage of its own, or it would count itself for ever.
+    pub fn counter(&self, shim: &Path) -> Result<Vec<PathBuf>, String> {
+        let mut build = self.build();
+        build
+            .file(shim.join("cover.c"))
+            .try_compile_intermediates()
+            .map_err(|e| format!("shim/cover.c does not compile: {e}"))
+    }
+
+    /// Whether the shim's counter must be there.
+    pub fn counted(&self) -> bool {
+        self.cover.counted()
     }
 
     /// Whether the compiler adds names of its own.
@@ -152,7 +188,7 @@ impl Options {
 
     fn build(&self) -> cc::Build {
         let mut build = cc::Build::new();
-        if let Some(compiler) = cover::compiler(&CLANGS) {
+        if let Some(compiler) = &self.compiler {
             build.compiler(compiler);
         }
         build
@@ -236,13 +272,8 @@ pub fn compile(options: &Options, shim: &Path, original: &Path) -> Result<Compil
     if options.cover == Cover::LibFuzzer {
         println!("cargo::rustc-cfg=sancov");
     }
-    if options.cover.counted() {
-        // Without coverage of its own, or it would count itself for ever.
-        let counter = options
-            .build()
-            .file(shim.join("cover.c"))
-            .try_compile_intermediates();
-        objects.extend(counter.map_err(|e| format!("shim/cover.c does not compile: {e}"))?);
+    if options.counted() {
+        objects.extend(options.counter(shim)?);
         println!("cargo::rustc-cfg=counted");
     }
     cc::Build::new()

@@ -4,4 +4,7 @@
 
 mod hooks;
 
-hooks::scenarios!(lguest_engine::PagingMode::Both);
+use lguest_engine::PagingMode;
+use lguest_fuzz::pair::check;
+
+hooks::scenarios!(|data| check(data, PagingMode::Both, &mut hooks::count));

@@ -4,4 +4,7 @@
 
 mod hooks;
 
-hooks::scenarios!(lguest_engine::PagingMode::Pae);
+use lguest_engine::PagingMode;
+use lguest_fuzz::pair::check;
+
+hooks::scenarios!(|data| check(data, PagingMode::Pae, &mut hooks::count));

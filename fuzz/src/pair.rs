@@ -5,22 +5,25 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 
-use lguest_engine::{Care, Machinery, PagingMode, Runner, Side, Step};
+use lguest_engine::{Care, Machinery, PagingMode, Pair, PortHost, PortSide, Runner, Side, Step};
 use lguest_oracle::behaviour::{Before, Behaviour};
-use lguest_oracle::drive::{Drive, Run, Source, run};
+use lguest_oracle::drive::{Both, Drive, Run, Source, run};
 use lguest_oracle::fuzzed;
-use lguest_oracle::report::Divergence;
+use lguest_oracle::original::OriginalSide;
+use lguest_oracle::report::{Divergence, slowly};
 use lguest_oracle::rig::{Hosts, OriginalAndPort, modes};
 use lguest_oracle::scenario_buf::ScenarioBuf;
+use lguest_oracle::sim::SimHost;
 use lguest_oracle::watch::{Breach, Often, Watched};
 use lguest_oracle::wrong::wrongs;
-use lguest_shadow::{NoPae, Pae};
+use lguest_shadow::{Faithful, Mode, NoPae, Pae};
 
 use crate::keep::keep;
 
 /// Both sides, in both modes.
 pub struct Worlds {
     hosts: &'static Hosts,
+    make: Make,
     nopae: Watched<OriginalAndPort<'static, NoPae>>,
     pae: Watched<OriginalAndPort<'static, Pae>>,
 }
@@ -47,21 +50,52 @@ thread_local! {
 /// The sides differ, or an oracle tells of a fault of both that no finding explains. A witness is on disk by then, and
 /// the message names it.
 pub fn check(bytes: &[u8], mode: PagingMode, states: &mut dyn FnMut(Behaviour)) {
+    WORLDS.with_borrow_mut(|worlds| check_in(worlds, bytes, mode, states));
+}
+
+/// The same in worlds of the caller's.
+///
+/// # Panics
+/// See [`check`].
+pub fn check_in(
+    worlds: &mut Worlds,
+    bytes: &[u8],
+    mode: PagingMode,
+    states: &mut dyn FnMut(Behaviour),
+) {
     let scenario = fuzzed::read(bytes, mode);
-    WORLDS.with_borrow_mut(|worlds| {
-        for &mode in modes(mode) {
-            let run = worlds.run(&scenario, mode, states);
-            let found = worlds.judge(&scenario, mode, &run);
-            if !found.is_empty() {
-                let mut message = String::new();
-                for found in &found {
-                    // A String takes whatever is written to it.
-                    let _ = write!(message, "{}", keep(found, bytes, mode));
-                }
-                panic!("{message}");
+    for &mode in modes(mode) {
+        let run = worlds.run(&scenario, mode, states);
+        let found = worlds.judge(&scenario, mode, &run);
+        if !found.is_empty() {
+            let mut message = String::new();
+            for found in &found {
+                // A String takes whatever is written to it.
+                let _ = write!(message, "{}", keep(found, bytes, mode));
             }
+            panic!("{message}");
         }
-    });
+    }
+}
+
+/// Makes the original's side on its host, with three levels or two.
+pub type Make = fn(&'static SimHost, bool) -> OriginalSide<'static>;
+
+fn the_original(host: &'static SimHost, pae: bool) -> OriginalSide<'static> {
+    OriginalSide::new(host, pae).expect("the original")
+}
+
+fn beside_port<M: Mode>(
+    make: Make,
+    hosts: &'static Hosts,
+    care: Care,
+) -> OriginalAndPort<'static, M>
+where
+    SimHost: PortHost<M>,
+{
+    let port = PortSide::new(&hosts.port, Faithful);
+    let pair = Pair::new(make(&hosts.original, M::PAE), port);
+    Both { pair, care }
 }
 
 impl Worlds {
@@ -71,17 +105,21 @@ impl Worlds {
     /// There is no room, or the original is not built in.
     #[must_use]
     pub fn new() -> Worlds {
+        Worlds::of(the_original)
+    }
+
+    /// The same with another original.
+    ///
+    /// # Panics
+    /// There is no room.
+    #[must_use]
+    pub fn of(make: Make) -> Worlds {
         let hosts: &'static Hosts = Box::leak(Box::new(Hosts::new().expect("room for two hosts")));
         Worlds {
             hosts,
-            nopae: Watched::new(
-                hosts.nopae(Care::Cheap).expect("the original"),
-                Often::AtTimes,
-            ),
-            pae: Watched::new(
-                hosts.pae(Care::Cheap).expect("the original"),
-                Often::AtTimes,
-            ),
+            make,
+            nopae: Watched::new(beside_port(make, hosts, Care::Cheap), Often::AtTimes),
+            pae: Watched::new(beside_port(make, hosts, Care::Cheap), Often::AtTimes),
         }
     }
 
@@ -129,7 +167,18 @@ impl Worlds {
             scenario.machine.mode = mode;
             scenario
         };
-        wrongs(self.hosts, again, mode, run, self.breaches(mode))
+        let (hosts, make) = (self.hosts, self.make);
+        let once_more = |scenario: &ScenarioBuf| match mode {
+            PagingMode::Pae => {
+                let both = &mut beside_port::<Pae>(make, hosts, Care::Full);
+                slowly(hosts, both, scenario, mode)
+            }
+            _ => {
+                let both = &mut beside_port::<NoPae>(make, hosts, Care::Full);
+                slowly(hosts, both, scenario, mode)
+            }
+        };
+        wrongs(again, mode, run, self.breaches(mode), once_more)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::generate::{Generator, Profile};
 use crate::hardened::{Did, Judged, judge};
 use crate::harm::Crashed;
 use crate::minimize::classes;
-use crate::report::Divergence;
+use crate::report::{Divergence, investigate};
 use crate::rig::{Hosts, Subject, modes};
 use crate::scenario_buf::ScenarioBuf;
 use crate::tally::Tally;
@@ -390,7 +390,8 @@ impl Bench {
     /// Writes down a difference or a breach, before anything else is done.
     fn keep(&self, shared: &Shared<'_>, hosts: &Hosts, index: u64, mode: PagingMode, run: &Run) {
         let scenario = || self.scenario();
-        for found in wrongs(hosts, scenario, mode, run, &self.breaches) {
+        let slowly = |scenario: &ScenarioBuf| investigate(hosts, scenario, mode);
+        for found in wrongs(scenario, mode, run, &self.breaches, slowly) {
             if found.seen_once() {
                 shared.fail(format!("scenario {index}: {}", found.text));
             }

@@ -8,8 +8,8 @@ use crate::class::{Class, Kind};
 use crate::drive::{End, Run};
 use crate::findings::{explains, harms, unexplained};
 use crate::harm::of_breach;
-use crate::report::{Divergence, investigate};
-use crate::rig::{Hosts, mode_name};
+use crate::report::Divergence;
+use crate::rig::mode_name;
 use crate::scenario_buf::ScenarioBuf;
 use crate::watch::Breach;
 
@@ -24,18 +24,18 @@ impl Divergence {
 }
 
 /// Everything that is wrong with a run: a difference, breaches that no finding explains, or what is left behind.
-/// The scenario is asked for if something is.
+/// The scenario is asked for if something is, and `slowly` runs it once more on the same sides.
 pub fn wrongs(
-    hosts: &Hosts,
     scenario: impl Fn() -> ScenarioBuf,
     mode: PagingMode,
     run: &Run,
     breaches: &[Breach],
+    slowly: impl FnOnce(&ScenarioBuf) -> Option<Divergence>,
 ) -> Vec<Divergence> {
     match &run.end {
         Err((step, difference)) => {
             let scenario = scenario();
-            let found = investigate(hosts, &scenario, mode);
+            let found = slowly(&scenario);
             vec![found.unwrap_or_else(|| unsteady(scenario, mode, *step, difference))]
         }
         // Else it was told before, at the step that it comes of.

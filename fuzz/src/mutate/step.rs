@@ -4,6 +4,7 @@
 use lguest_engine::scenario::HYPERCALLS;
 use lguest_engine::{During, Event, Quals, Step, Verb};
 use lguest_oracle::scenario_buf::ScenarioBuf;
+use lguest_oracle::text::forms::{Arg, form};
 
 use super::Number;
 use super::dice::Dice;
@@ -134,10 +135,29 @@ fn write(scenario: &ScenarioBuf, dice: &mut Dice) -> Step {
     Step::new(verb, [at, low, high, dice.pick(&[4, 8, 1]), 0])
 }
 
+/// One of a step's arguments that mean something there; of a call now and then any, its number too.
+fn one_used(step: &Step, dice: &mut Dice) -> usize {
+    let used = match step.verb {
+        Verb::Run | Verb::GuestPa | Verb::TryGuestPa => 1,
+        Verb::Unmap | Verb::Protect | Verb::Unprotect | Verb::Share => 1,
+        Verb::DemandPage | Verb::BootData => 2,
+        Verb::Access => 3,
+        Verb::Write | Verb::DeviceWrite => 4,
+        Verb::Hypercall | Verb::Async if !dice.one_in(8) => {
+            let words = |arg: &Arg| 1 + u32::from(*arg == Arg::Entry);
+            let form = form(step.args[0]).filter(|form| !form.is_empty());
+            let count = form.map_or(4, |form| form.iter().map(words).sum());
+            return 1 + dice.below(count) as usize;
+        }
+        _ => 5,
+    };
+    dice.below(used) as usize
+}
+
 /// Moves one argument: to a boundary, to something in use, or by a little.
 pub fn argument(scenario: &mut ScenarioBuf, at: usize, dice: &mut Dice) {
     let old = scenario.steps[at];
-    let i = dice.below(5) as usize;
+    let i = one_used(&old, dice);
     let now = old.args[i];
     let value = match dice.below(10) {
         0..3 => boundary(scenario, dice),
@@ -154,7 +174,7 @@ pub fn argument(scenario: &mut ScenarioBuf, at: usize, dice: &mut Dice) {
 
 /// Has the fuzzer change one argument, or two that lie together as an entry does.
 pub fn by_fuzzer(step: &mut Step, dice: &mut Dice, number: &mut Number<'_>) {
-    let i = dice.below(5) as usize;
+    let i = one_used(step, dice);
     let both = i < 4 && dice.one_in(2);
     let mut bytes = [0; 8];
     let (low, high) = bytes.split_at_mut(4);
@@ -179,7 +199,7 @@ pub fn flip(scenario: &mut ScenarioBuf, at: usize, dice: &mut Dice) {
         Verb::DemandPage | Verb::Access | Verb::Write | Verb::DeviceWrite => 1,
         Verb::Map => 2,
         Verb::Hypercall if step.args[0] == 14 => 3,
-        _ => 1 + dice.below(4) as usize,
+        _ => one_used(step, dice),
     };
     let bit = match step.verb {
         Verb::DemandPage => dice.below(3),
@@ -247,4 +267,66 @@ fn qualifiers(old: Quals, scenario: &ScenarioBuf, dice: &mut Dice) -> Quals {
         }
     }
     quals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The arguments that are chosen of a step, each in how many of 8000 choices.
+    fn chosen(verb: Verb, number: u32) -> [u32; 5] {
+        let step = Step::new(verb, [number, 0, 0, 0, 0]);
+        let mut dice = Dice::new(1);
+        let mut counts = [0; 5];
+        for _ in 0..8000 {
+            counts[one_used(&step, &mut dice)] += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn of_other_steps_the_arguments_that_mean_something_are_chosen() {
+        // As the words at each verb have it.
+        let verbs = [
+            (Verb::Run, 1),
+            (Verb::GuestPa, 1),
+            (Verb::Unmap, 1),
+            (Verb::Share, 1),
+            (Verb::BootData, 2),
+            (Verb::DemandPage, 2),
+            (Verb::Access, 3),
+            (Verb::Write, 4),
+            (Verb::DeviceWrite, 4),
+            (Verb::Map, 5),
+        ];
+        for (verb, used) in verbs {
+            let counts = chosen(verb, 0);
+            let all: Vec<usize> = (0..5).filter(|i| counts[*i] > 0).collect();
+            assert_eq!(all, Vec::from_iter(0..used), "{verb:?}");
+        }
+    }
+
+    #[test]
+    fn of_calls_mostly_those_that_the_call_takes() {
+        for (number, used) in [(1, 1), (4, 1), (5, 1), (7, 3), (13, 2), (14, 4), (15, 2)] {
+            for verb in [Verb::Hypercall, Verb::Async] {
+                let counts = chosen(verb, number);
+                let taken: u32 = counts[1..=used].iter().sum();
+                assert!(taken > 6500, "{number}: {counts:?}");
+                // And now and then its number, or one that it must not look at.
+                assert!(
+                    counts.iter().all(|count| *count > 100),
+                    "{number}: {counts:?}"
+                );
+            }
+        }
+        // Of a call that takes nothing, or that there is not, any.
+        for number in [0, 3, 99] {
+            let counts = chosen(Verb::Hypercall, number);
+            assert!(
+                counts.iter().all(|count| *count > 100),
+                "{number}: {counts:?}"
+            );
+        }
+    }
 }
