@@ -43,13 +43,6 @@ fn main() {
     ];
     let with_clang = [(clang().is_some(), "no clang")];
     let with_gcc = [(have("gcc", &["--version"]), "no gcc")];
-    let nightly = [
-        (
-            have("cargo", &["+nightly", "--version"]),
-            "no nightly toolchain",
-        ),
-        with_clang[0],
-    ];
     let trials = vec![
         trial(
             "clang_shows_a_branch_of_the_c_alone",
@@ -75,14 +68,6 @@ fn main() {
         trial("a_crash_of_the_host_is_an_outcome", &tools, &[], || {
             survive(Build::new("plain"))
         }),
-        trial(
-            "a_crash_of_the_host_is_an_outcome_under_sanitizers",
-            &tools,
-            &nightly,
-            || {
-                survive(Build::sanitized("sanitized").with("CC", &clang().expect("clang")));
-            },
-        ),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }

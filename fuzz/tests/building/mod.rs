@@ -10,8 +10,6 @@ use std::process::{Command, Output};
 pub struct Build {
     /// Names its folders.
     pub name: String,
-    toolchain: &'static str,
-    sanitizer: &'static str,
     features: &'static str,
     environment: Vec<(String, String)>,
 }
@@ -21,21 +19,9 @@ impl Build {
     pub fn new(name: &str) -> Build {
         Build {
             name: name.into(),
-            toolchain: "+stable",
-            sanitizer: "none",
             features: "",
             environment: Vec::new(),
         }
-    }
-
-    /// On nightly with AddressSanitizer, and UndefinedBehaviorSanitizer in the C.
-    pub fn sanitized(name: &str) -> Build {
-        let build = Build {
-            toolchain: "+nightly",
-            sanitizer: "address",
-            ..Build::new(name)
-        };
-        build.with("LGUEST_C_UBSAN", "1")
     }
 
     /// With this feature.
@@ -69,14 +55,15 @@ impl Build {
         let here = env!("CARGO_MANIFEST_DIR");
         let built = Command::new("cargo")
             .args([
-                self.toolchain,
+                "+stable",
                 "fuzz",
                 "build",
                 "--fuzz-dir",
                 ".",
                 "--sanitizer",
+                "none",
             ])
-            .args([self.sanitizer, "--features", self.features, target])
+            .args(["--features", self.features, target])
             .current_dir(here)
             .env_remove("RUSTUP_TOOLCHAIN")
             .env_remove("CARGO")
