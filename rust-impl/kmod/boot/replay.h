@@ -233,7 +233,7 @@ static void count_references(int meter, int first, u32 step_events)
 				continue;
 			}
 			/* Who looks at a page for a moment holds it; what is left behind stays. */
-			for (again = 0; again < 5 && !step_events &&
+			for (again = 0; again < 5 && !step_events && !fault &&
 					count != references[side][page]; again++) {
 				settle();
 				count = count_page(meter, side, page);
