@@ -19,9 +19,9 @@ use lguest_oracle::trace::{Detail, Import, Reader};
 use lguest_oracle::watch::{Often, Watched};
 
 /// Scenarios in a batch: each profile has its turns in it.
-const BATCH: u64 = 30;
+const BATCH: u64 = 150;
 /// Rounds, each with scenarios of its own; what is told of a ratio is its median over them.
-const ROUNDS: u64 = 31;
+const ROUNDS: u64 = 15;
 /// Of these scenarios the slow comparison takes one in so many; no divisor of the turns of profiles.
 const SLOW_ONE_IN: usize = 7;
 

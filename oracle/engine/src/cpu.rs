@@ -22,6 +22,11 @@ const FETCH: u32 = 0x10;
 /// The bits of an entry that hold an address.
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 
+/// Of each level from the top: where its index begins in an address, and how many bits it has.
+const LEVELS: [(u32, u32); 2] = [(22, 10), (12, 10)];
+/// The same with PAE.
+const LEVELS_PAE: [(u32, u32); 3] = [(30, 2), (21, 9), (12, 9)];
+
 /// What a processor makes of the bits of PAE entries that not every processor has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Processor {
@@ -105,11 +110,7 @@ pub struct Chain {
 #[inline]
 pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain {
     let mut found = Chain::default();
-    let levels: &[(u32, u32)] = if pae {
-        &[(30, 2), (21, 9), (12, 9)]
-    } else {
-        &[(22, 10), (12, 10)]
-    };
+    let levels: &[(u32, u32)] = if pae { &LEVELS_PAE } else { &LEVELS };
     let size = if pae { 8 } else { 4 };
     let mut table = root;
     for (level, &(shift, bits)) in levels.iter().enumerate() {
@@ -137,11 +138,7 @@ pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain 
 /// The same as the end of [`chain`], without what leads there.
 #[inline]
 pub fn last<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Option<(usize, u32, u64)> {
-    let levels: &[(u32, u32)] = if pae {
-        &[(30, 2), (21, 9), (12, 9)]
-    } else {
-        &[(22, 10), (12, 10)]
-    };
+    let levels: &[(u32, u32)] = if pae { &LEVELS_PAE } else { &LEVELS };
     let mut found = None;
     let mut table = root;
     for (level, &(shift, bits)) in levels.iter().enumerate() {
@@ -191,32 +188,42 @@ fn walk_in<H: Machinery>(
     fetch: bool,
     processor: Processor,
 ) -> Result<u64, u32> {
-    let found = chain(host, root, pae, vaddr);
     let told = if fetch && pae && processor.nx {
         FETCH
     } else {
         0
     };
     let fault = |protection| Err(request.fault(protection) | told);
+    let levels: &[(u32, u32)] = if pae { &LEVELS_PAE } else { &LEVELS };
+    let size = if pae { 8 } else { 4 };
     let rights_from = usize::from(pae);
     let reserved = if pae { processor.reserved() } else { 0 };
-    let (mut rights, mut any, mut leaf) = (u64::MAX, 0, 0);
-    for (level, &(_, value)) in found.entries.iter().take(found.len).enumerate() {
-        leaf = value;
+    // Not a `Chain`: the processor would wait for its parts where it is handed on.
+    let (mut at, mut values) = ([0; 3], [0; 3]);
+    let (mut table, mut rights, mut any, mut leaf) = (root, u64::MAX, 0, 0);
+    for (level, &(shift, bits)) in levels.iter().enumerate() {
+        let pa = entry_at(table, vaddr, shift, bits, size);
+        let Some(value) = entry(host, pa, pae) else {
+            return fault(false);
+        };
         if value & P == 0 {
             return fault(false);
         }
-        if level < rights_from {
-            continue;
+        if level >= rights_from {
+            if value & reserved != 0 {
+                return Err(request.fault(true) | RESERVED | told);
+            }
+            rights &= value;
+            any |= value;
         }
-        if value & reserved != 0 {
-            return Err(request.fault(true) | RESERVED | told);
+        if level + 1 < levels.len() && (value & ADDRESS) >> 32 != 0 {
+            return fault(false);
         }
-        rights &= value;
-        any |= value;
-    }
-    if !found.complete {
-        return fault(false);
+        // Not by index: a kernel's object must have no site that panics.
+        if let (Some(at), Some(known)) = (at.get_mut(level), values.get_mut(level)) {
+            (*at, *known) = (pa, value);
+        }
+        (table, leaf) = (value as u32 & 0xffff_f000, value);
     }
     if (request.write && rights & RW == 0) || (request.user && rights & US == 0) {
         return fault(true);
@@ -224,12 +231,12 @@ fn walk_in<H: Machinery>(
     if fetch && any & NX != 0 {
         return fault(true);
     }
-    let walked = found.entries.iter().take(found.len).enumerate();
-    for (level, &(pa, value)) in walked.skip(rights_from) {
-        let last = level + 1 == found.len;
+    let walked = at.iter().zip(values).take(levels.len()).enumerate();
+    for (level, (pa, value)) in walked.skip(rights_from) {
+        let last = level + 1 == levels.len();
         let want = if last && request.write { A | D } else { A };
         if value & want != want {
-            set_bits(host, pa, want);
+            set_bits(host, *pa, want);
         }
     }
     Ok((leaf & ADDRESS) >> 12)

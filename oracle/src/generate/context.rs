@@ -77,16 +77,19 @@ impl Context {
     #[inline(always)]
     pub fn push(&mut self, verb: Verb, args: [u32; 5]) {
         if self.plan.due() {
-            self.push_befallen(verb, args);
+            let [a, b, c, d, e] = args;
+            self.push_befallen(verb, a, b, c, d, e);
         } else {
             self.say(Step::new(verb, args));
         }
     }
 
+    /// Takes the numbers one by one, so that nobody keeps them in memory for this: they would be written there one by
+    /// one, and the processor would wait for that where they are then copied wide.
     #[cold]
     #[inline(never)]
-    fn push_befallen(&mut self, verb: Verb, args: [u32; 5]) {
-        let mut step = Step::new(verb, args);
+    fn push_befallen(&mut self, verb: Verb, a: u32, b: u32, c: u32, d: u32, e: u32) {
+        let mut step = Step::new(verb, [a, b, c, d, e]);
         Plan::befall(self, &mut step);
         self.say(step);
     }

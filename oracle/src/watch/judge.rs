@@ -8,10 +8,12 @@ use lguest_shadow::lguest_data;
 
 use super::breach::Oracle;
 use super::course::Chosen;
+use super::justified::Pin;
+use super::mirror::{How, Touch};
 use super::told::{self, Promises, number};
 use super::walk::{self, PRESENT, USER, WRITE};
 use super::{Watch, memory, references, switcher};
-use crate::sim::SimHost;
+use crate::sim::{Note, SimHost};
 
 impl Watch {
     /// What the guest says of the address of an access, if the access writes and may fault: its word may go into the
@@ -81,25 +83,65 @@ impl Watch {
                 self.look_everywhere(host, wrong.verb);
                 continue;
             }
-            let thief = self
-                .put_by(wrong.pfn, 0)
-                .filter(|_| wrong.what == references::OUTLIVES);
-            let verb = thief.unwrap_or(wrong.verb);
+            let thief = || self.thief(host, wrong.pfn, &self.mirror.touched);
+            let verb = match wrong.what {
+                references::OUTLIVES => thief().unwrap_or(wrong.verb),
+                _ => wrong.verb,
+            };
             self.tell(Oracle::References, verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
             self.owing.push(wrong.pfn);
         }
     }
 
-    /// Who made the put of a frame that `later` others of this step followed.
-    pub(super) fn put_by(&self, pfn: u32, later: usize) -> Option<&'static str> {
-        let of = |put: &&(u32, &'static str)| put.0 == pfn;
-        self.puts
-            .iter()
-            .rev()
-            .filter(of)
-            .nth(later)
-            .map(|put| put.1)
+    /// Which call put more references of a frame than entries went that named it: the first. Of entries that no note
+    /// tells of the pins are open: one may have taken another's place, or have come in an earlier call and gone in one
+    /// that stored something or gave a table back.
+    pub(super) fn thief(
+        &self,
+        host: &SimHost,
+        pfn: u32,
+        touched: &[Touch],
+    ) -> Option<&'static str> {
+        let mut unseen = 0;
+        let mut last = None;
+        for touch in touched.iter().filter(|touch| touch.pfn == pfn) {
+            let clock = touch.clock;
+            if last.is_some_and(|last| clock <= last) {
+                continue;
+            }
+            let of = |how: How| {
+                let is = |other: &&Touch| (other.pfn, other.clock, other.how) == (pfn, clock, how);
+                touched.iter().filter(is).count()
+            };
+            let open = |is: &dyn Fn(&Pin) -> bool| self.open.iter().filter(|pin| is(pin)).count();
+            let between = |pin: &Pin| {
+                pin.pfn == pfn && pin.clock < clock && last.is_none_or(|last| pin.clock >= last)
+            };
+            unseen += open(&between);
+            let more = of(How::Put).saturating_sub(of(How::Went));
+            let gone = if self.drops(host, clock) { unseen } else { 0 };
+            if more > gone + open(&|pin| pin.clock == clock) {
+                return Some(touch.verb);
+            }
+            unseen -= gone.min(more);
+            last = Some(clock);
+        }
+        None
+    }
+
+    /// Whether the call of this clock stored an entry of the lowest level, or gave a table back.
+    fn drops(&self, host: &SimHost, clock: u32) -> bool {
+        let journal = host.journal();
+        let mut later = self.clock;
+        for note in journal.notes().iter().rev() {
+            match note {
+                Note::Ring(_) | Note::RingDone => later -= 1,
+                Note::Pte(..) | Note::Free(_) if later == clock => return true,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// What the calls of this step chose, and what each promised to drop.

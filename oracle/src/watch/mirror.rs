@@ -40,8 +40,34 @@ pub struct Mirror {
     live: Vec<u16>,
     /// References due, by data frame: one for each present entry, and those that a breach was told of.
     due: Vec<i32>,
-    /// Frames whose references may have changed in this step, and the verb that touched them first.
-    pub touched: Vec<(u32, &'static str)>,
+    /// What may have changed a frame's references in this step, in order.
+    pub touched: Vec<Touch>,
+    /// The clock of the call that is being gone through.
+    pub clock: u32,
+}
+
+/// How a frame was touched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    /// References were taken, or an entry that names it came.
+    Took,
+    /// A reference was put.
+    Put,
+    /// An entry that named it went.
+    Went,
+}
+
+/// One touch of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Touch {
+    /// The frame.
+    pub pfn: u32,
+    /// The clock of the call that did it.
+    pub clock: u32,
+    /// What was done.
+    pub how: How,
+    /// The verb of the call, or of the step.
+    pub verb: &'static str,
 }
 
 impl Default for Mirror {
@@ -59,6 +85,7 @@ impl Mirror {
             live: Vec::new(),
             due: Vec::new(),
             touched: Vec::new(),
+            clock: 0,
         }
     }
 
@@ -113,6 +140,7 @@ impl Mirror {
             tables,
             due,
             touched,
+            clock,
             ..
         } = self;
         let table = &mut tables[i];
@@ -122,7 +150,12 @@ impl Mirror {
                 let leaf = table.leaves[word * 64 + bits.trailing_zeros() as usize];
                 *bits &= *bits - 1;
                 add(due, leaf.pfn, -1);
-                touched.push((leaf.pfn, verb));
+                touched.push(Touch {
+                    pfn: leaf.pfn,
+                    clock: *clock,
+                    how: How::Went,
+                    verb,
+                });
             }
         }
     }
@@ -184,18 +217,23 @@ impl Mirror {
                 table.leaves[slot] = leaf;
             }
         }
-        for (leaf, by) in [(old, -1), (leaf, 1)] {
+        for (leaf, by, how) in [(old, -1, How::Went), (leaf, 1, How::Took)] {
             if let Some(leaf) = leaf {
                 add(&mut self.due, leaf.pfn, by);
-                self.touch(leaf.pfn, verb);
+                self.touch(leaf.pfn, how, verb);
             }
         }
     }
 
     /// A frame's references may change in this step.
     #[inline]
-    pub fn touch(&mut self, pfn: u32, verb: &'static str) {
-        self.touched.push((pfn, verb));
+    pub fn touch(&mut self, pfn: u32, how: How, verb: &'static str) {
+        self.touched.push(Touch {
+            pfn,
+            clock: self.clock,
+            how,
+            verb,
+        });
     }
 
     /// References that are due for a frame.

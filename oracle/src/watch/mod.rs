@@ -37,7 +37,7 @@ pub use watched::{Watchable, Watched};
 
 use course::{Chosen, Course};
 use justified::Pin;
-use mirror::Mirror;
+use mirror::{How, Mirror, Touch};
 use switcher::Switcher;
 use told::Fresh;
 
@@ -69,8 +69,6 @@ pub struct Watch {
     /// A pin that was no update's failed in this step.
     failed: bool,
     orphans: Vec<(u32, &'static str)>,
-    /// Puts of this step, with their verbs.
-    puts: Vec<(u32, &'static str)>,
     fresh: Vec<Fresh>,
     course: Course,
     /// Counts calls and steps.
@@ -107,7 +105,6 @@ impl Watch {
             open: Vec::new(),
             failed: false,
             orphans: Vec::new(),
-            puts: Vec::new(),
             fresh: Vec::new(),
             course: Course::default(),
             clock: 0,
@@ -177,11 +174,10 @@ impl Watch {
         self.mirror.touched.clear();
         self.open.clear();
         self.orphans.clear();
-        self.puts.clear();
         self.fresh.clear();
         self.course.clear();
         self.failed = false;
-        self.clock += 1;
+        self.tick();
     }
 
     /// A step is about to be done.
@@ -213,7 +209,7 @@ impl Watch {
         let doing = self.take(host, verb, is_call.then_some(step.args));
         if let Outcome::Bug(bug) = outcome {
             self.alive = false;
-            self.crashed(bug);
+            self.crashed(host, bug);
             return self.tell(Oracle::Crash, doing, bug.kind().name(), bug.pfn());
         }
         if is_call {
@@ -242,14 +238,23 @@ impl Watch {
         }
     }
 
+    /// Another call or step begins.
+    fn tick(&mut self) {
+        self.clock += 1;
+        self.mirror.clock = self.clock;
+    }
+
     /// The host crashed in the middle of something: tables and counts are not what they were to become. A put of what
     /// is not held has its cause in this step if that was not told before.
-    fn crashed(&mut self, bug: &HostBug) {
+    fn crashed(&mut self, host: &SimHost, bug: &HostBug) {
         if bug.kind() != BugKind::PutNotHeld || self.owing.contains(&bug.pfn()) {
             return;
         }
-        // The last put is the crash; the one before it took what was not its own.
-        if let Some(verb) = self.put_by(bug.pfn(), 1) {
+        // The last put is the crash; one before it took what was not its own.
+        let is_put = |touch: &Touch| touch.pfn == bug.pfn() && touch.how == How::Put;
+        let touched = &self.mirror.touched;
+        let before = touched.iter().rposition(is_put).unwrap_or(0);
+        if let Some(verb) = self.thief(host, bug.pfn(), &touched[..before]) {
             self.tell(Oracle::References, verb, references::OUTLIVES, bug.pfn());
         }
     }

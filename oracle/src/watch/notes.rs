@@ -6,6 +6,7 @@ use lguest_engine::scenario::hypercall_name;
 use super::breach::Oracle;
 use super::justified::{self, Pin};
 use super::leaf::{Leaf, Page};
+use super::mirror::How;
 use super::told::{Fresh, number};
 use super::walk::{PRESENT, USER, WRITE, frame};
 use super::{Watch, bits};
@@ -41,7 +42,7 @@ impl Watch {
                     // Where a page cannot be had a fault may store that past `set_pte`.
                     self.failed |= pfn.is_none() && !update;
                     if let Some(pfn) = pfn {
-                        self.mirror.touch(pfn, verb);
+                        self.mirror.touch(pfn, How::Took, verb);
                         self.open.push(Pin {
                             addr,
                             pfn,
@@ -52,11 +53,8 @@ impl Watch {
                         });
                     }
                 }
-                Note::Get(pfn) => self.mirror.touch(pfn, verb),
-                Note::Put(pfn) => {
-                    self.puts.push((pfn, verb));
-                    self.mirror.touch(pfn, verb);
-                }
+                Note::Get(pfn) => self.mirror.touch(pfn, How::Took, verb),
+                Note::Put(pfn) => self.mirror.touch(pfn, How::Put, verb),
                 Note::Pte(pa, value) => {
                     let pin = self.open.pop_if(|pin| pin.pfn == frame(value));
                     self.stored(pa, value, pin, verb, args);
@@ -70,14 +68,14 @@ impl Watch {
                     self.mirror.upper(pa, value);
                 }
                 Note::Ring(of) => {
-                    self.clock += 1;
+                    self.tick();
                     (verb, args) = (hypercall_name(of[0]).unwrap_or("hypercall"), Some(of));
                 }
                 Note::RingDone => {
                     if let Some(args) = args {
                         self.course.call(args, self.clock, verb);
                     }
-                    self.clock += 1;
+                    self.tick();
                     (verb, args) = (direct, call);
                 }
             }

@@ -7,7 +7,7 @@
 
 use lguest_engine::{Machinery, Side};
 
-use super::mirror::Mirror;
+use super::mirror::{Mirror, Touch};
 use crate::sim::SimHost;
 
 /// A count that is wrong: the frame, the references held, and what is wrong.
@@ -34,7 +34,7 @@ pub const LOST_TABLE: &str = "a table is held that no slot leads to";
 
 /// The first of the touched frames whose count is wrong; `orphans` were pinned for entries that are absent.
 pub fn touched(host: &SimHost, mirror: &Mirror, orphans: &[(u32, &'static str)]) -> Option<Wrong> {
-    let wrong = |&(pfn, verb): &(u32, &'static str)| one(host, mirror, pfn, verb, orphans);
+    let wrong = |touch: &Touch| one(host, mirror, touch.pfn, touch.verb, orphans);
     mirror.touched.iter().find_map(wrong)
 }
 

@@ -12,7 +12,7 @@ use lguest_shadow::PIN_LIMIT;
 use super::Watch;
 use super::course::Call;
 use super::justified::Pin;
-use super::matched::matched;
+use super::matched::{Wishes, matched};
 use super::told;
 use super::walk::{self, PRESENT, Reached, frame};
 use crate::class::verb_name;
@@ -83,7 +83,7 @@ impl Watch {
             .filter(|i| !self.open[*i].update)
             .filter_map(|i| Some((i, *self.course.at(self.open[i].clock)?)))
             .collect();
-        let wishes: Vec<Vec<u32>> = pins
+        let wishes: Vec<Wishes> = pins
             .iter()
             .map(|(i, call)| self.wishes(host, &self.open[*i], call))
             .collect();
@@ -91,12 +91,14 @@ impl Watch {
             if let Some(pa) = pa {
                 let value = walk::entry(host, pa, self.switcher.pae).unwrap_or(0);
                 let pin = self.open.remove(i);
+                self.mirror.clock = call.clock;
                 self.stored(pa, value, Some(pin), call.verb, Some(call.args));
             }
         }
         let Some(last) = self.course.calls().last().copied() else {
             return;
         };
+        self.mirror.clock = last.clock;
         while let Some(at) = self.changed_at(host, &stacks, &last) {
             self.stored(at.pa, at.value, None, last.verb, Some(last.args));
             if self.changed(&at) {
@@ -107,25 +109,23 @@ impl Watch {
     }
 
     /// The entries that a pin may have been for: those of the stacks of its call that name its frame and are not as
-    /// recorded; first those where the guest's tables name its page, and of these the ones in the tables that the call
-    /// had.
-    fn wishes(&self, host: &SimHost, pin: &Pin, call: &Call) -> Vec<u32> {
+    /// recorded, in the tables that the call had before others; the guest's tables may name its page there.
+    fn wishes(&self, host: &SimHost, pin: &Pin, call: &Call) -> Wishes {
         let page = pin.addr.wrapping_sub(self.machine.mem_base) >> 12;
-        let (mut named, mut others) = (Vec::new(), Vec::new());
+        let mut wishes = Wishes::default();
         // A call that was refused may have left the stack before it.
         let stacks: Stacks = call.after.stacks().chain(call.before.stacks()).collect();
         self.each_changed(host, &stacks, call, &mut |slot, vaddr, at| {
             if at.value & PRESENT != 0 && frame(at.value) == pin.pfn {
                 let told = told::page(host, &call.after, slot, self.switcher.pae, vaddr);
                 match told.is_some_and(|told| told::same_page(told, page)) {
-                    true => named.push(at.pa),
-                    false => others.push(at.pa),
+                    true => wishes.first.push(at.pa),
+                    false => wishes.second.push(at.pa),
                 }
             }
             true
         });
-        named.append(&mut others);
-        named
+        wishes
     }
 
     /// The first entry of these stacks that is not as recorded, in the tables that the call had before others.
