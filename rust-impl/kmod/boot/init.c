@@ -116,9 +116,9 @@ static void with_module(const char *path, const char *options, const char *on,
 	}
 	if (pack)
 		replay(pack, size, on, count);
-	if (more >= PROBED && pack)
+	if (more >= PROBED && pack && !at_end())
 		probes(pack, size, on);
-	if (more >= AND_ITS_LIFE && pack)
+	if (more >= AND_ITS_LIFE && pack && !at_end())
 		lives(path, on, name, pack, size, before_traces(pack, size));
 	result = sys_delete_module(name);
 	if (result < 0) {
@@ -134,7 +134,7 @@ void _start(void)
 {
 	const u8 *pack, *hardened;
 	u32 size = 0, hardened_size = 0;
-	/* A boot for an alarm: replays and probes alone. */
+	/* Boots for alarms: without the module's life. */
 	long is_short;
 
 	sys_mkdir("/proc");
@@ -145,7 +145,9 @@ void _start(void)
 	sys_mount("none", "/sys/kernel/debug", "debugfs");
 	sys_dup2(sys_open("/dev/ttyS0", O_RDWR), 1);
 	put("BEGIN\n");
+	run_on(FIRST_CPU);
 	is_short = sys_open("/short", 0) >= 0;
+	until_first = sys_open("/first", 0) >= 0;
 	pack = whole("/pack", &size);
 	hardened = whole("/hardened", &hardened_size);
 	subject = "pair";

@@ -48,6 +48,7 @@ static long sys6(long n, long a, long b, long c, long d, long e, long f)
 #define sys_mmap(at, n, prot, flags, fd, page) \
 	sys6(192, (long)(at), (long)(n), prot, flags, fd, page)
 #define sys_madvise(at, n, advice) sys3(219, at, n, advice)
+#define sys_sched_setaffinity(mask) sys3(241, 0, sizeof(*(mask)), mask)
 #define sys_clock_gettime(clock, to) sys3(265, clock, to, 0)
 #define sys_finit_module(fd, options) sys3(350, fd, options, 0)
 #define sys_memfd_create(name) sys3(356, name, 0, 0)
@@ -142,6 +143,21 @@ static long now(void)
 	sys_clock_gettime(1, time);
 	return time[0] * 1000 + time[1] / 1000000;
 }
+
+/*
+ * Where this task may run, and those that it forks: the client that counts
+ * references stays on one CPU, for pages that it just touched may be on a
+ * list of the CPU that it ran on, and no other CPU can push them out.
+ */
+static void run_on(u32 cpus)
+{
+	if (sys_sched_setaffinity(&cpus) < 0) {
+		put("DIE affinity\n");
+		sys_exit(1);
+	}
+}
+#define FIRST_CPU 1u
+#define ANY_CPU 0xffffffffu
 
 /* Another task of this process, which runs `what` on a stack of its own and ends. */
 static long start_thread(void (*what)(void), u32 *stack_end)
