@@ -100,7 +100,9 @@ impl Watch {
         while let Some(wrong) = references::all(host, &self.mirror, verb) {
             self.tell(Oracle::References, wrong.verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
-            self.owing.push(wrong.pfn);
+            if wrong.what == references::OUTLIVES {
+                self.owing.push(wrong.pfn);
+            }
         }
     }
 

@@ -93,7 +93,9 @@ impl Watch {
             };
             self.tell(Oracle::References, verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
-            self.owing.push(wrong.pfn);
+            if wrong.what == references::OUTLIVES {
+                self.owing.push(wrong.pfn);
+            }
         }
     }
 

@@ -81,7 +81,7 @@ pub struct Watch {
     whole: (u32, u32),
     /// Slots of which it was told that they lack the Switcher.
     lost: [bool; 4],
-    /// Frames of which it was told that their count is wrong.
+    /// Frames of which it was told that they are held less than they are mapped.
     owing: Vec<u32>,
     /// What the guest says of the address of an access that writes, before it does.
     said: Option<walk::Said>,
