@@ -17,6 +17,7 @@ pub(super) struct Forecast<'a, S> {
 
 impl<S: Side> Forecast<'_, S> {
     /// The guest, or its host, would not outlive the step.
+    #[inline(always)]
     pub fn deadly(&self, step: &Step) -> bool {
         let [a0, a1, ..] = step.args;
         match step.verb {

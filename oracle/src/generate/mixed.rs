@@ -51,6 +51,7 @@ impl Spice {
     }
 
     /// The guest lives through the step, as far as can be seen; what does not enter the host is left alone.
+    #[inline(always)]
     pub fn survives<S: Side>(self, ctx: &Context, world: &Runner<S>, step: &Step) -> bool {
         if !self.tainted || harmless(ctx, step) {
             return true;
@@ -60,6 +61,7 @@ impl Spice {
 }
 
 /// The step is nobody's end, whatever the world is like; cheap to tell.
+#[inline(always)]
 fn harmless(ctx: &Context, step: &Step) -> bool {
     let [number, _, vaddr, pte, _] = step.args;
     match step.verb {

@@ -25,6 +25,7 @@ pub(super) struct View<'a, S> {
 }
 
 impl<'a, S: Side> View<'a, S> {
+    #[inline(always)]
     pub fn new(world: &'a Runner<S>, machine: &'a Machine) -> Self {
         View {
             world,
@@ -37,6 +38,7 @@ impl<'a, S: Side> View<'a, S> {
     }
 
     /// The page directory in use, as the guest named it.
+    #[inline]
     pub fn gpgdir(&self) -> u32 {
         self.state.slots[self.state.cpu_pgd as usize & 3].gpgdir
     }
@@ -55,18 +57,22 @@ impl<'a, S: Side> View<'a, S> {
     }
 
     /// An entry of the guest's tables; nothing if the host cannot read it.
+    #[inline]
     pub fn entry(&self, at: u32) -> Option<u64> {
-        let len = self.paging.entry();
-        if !self.in_memory(at, len) {
+        if !self.in_memory(at, self.paging.entry()) {
             return None;
         }
-        let mut bytes = [0u8; 8];
-        let done = self
-            .world
-            .side
-            .host()
-            .guest_read(at, &mut bytes[..len as usize]);
-        done.then(|| u64::from_le_bytes(bytes))
+        let host = self.world.side.host();
+        // Reads of a known length, which the host has a short way for.
+        if self.paging.pae {
+            let mut bytes = [0; 8];
+            let done = host.guest_read(at, &mut bytes);
+            done.then(|| u64::from_le_bytes(bytes))
+        } else {
+            let mut bytes = [0; 4];
+            let done = host.guest_read(at, &mut bytes);
+            done.then(|| u32::from_le_bytes(bytes).into())
+        }
     }
 
     /// The host takes these bytes for guest memory; in 32 bits, as it counts.
@@ -122,6 +128,7 @@ impl<'a, S: Side> View<'a, S> {
     }
 
     /// The current shadow claims the Switcher and has it: without its tables, a run crashes the host.
+    #[inline(always)]
     pub fn can_run(&self) -> bool {
         let slot = &self.state.slots[self.state.cpu_pgd as usize & 3];
         if !slot.switcher_mapped {

@@ -72,6 +72,12 @@ impl Journal {
         }
     }
 
+    /// Nothing was noted since the step began.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.notes.borrow().is_empty()
+    }
+
     /// The notes since the step began.
     pub fn notes(&self) -> Ref<'_, Vec<Note>> {
         self.notes.borrow()

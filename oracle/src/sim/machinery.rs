@@ -78,6 +78,7 @@ impl Machinery for SimHost {
         self.shared.cpu.set(cpu);
     }
 
+    #[inline]
     fn guest_read(&self, gpa: u32, to: &mut [u8]) -> bool {
         self.memory.read(gpa, to)
     }

@@ -11,37 +11,45 @@ use super::course::Chosen;
 use super::justified::Pin;
 use super::mirror::{How, Touch};
 use super::told::{self, Promises, number};
-use super::walk::{self, PRESENT, USER, WRITE};
+use super::walk::{self, PRESENT, Reached, USER, WRITE};
 use super::{Watch, memory, references, switcher};
 use crate::sim::{Note, SimHost};
 
+/// What was seen of the address of an access before it was made.
+#[derive(Clone, Copy, Default)]
+pub struct Before {
+    /// What the guest says, if the access may fault: its word may go into the tables that told it.
+    pub(super) said: Option<walk::Said>,
+    /// The shadow's entry, if the access may not.
+    pub(super) hit: Option<Reached>,
+}
+
 impl Watch {
-    /// What the guest says of the address of an access, if the access writes and may fault: its word may go into the
-    /// tables that told it.
-    pub(super) fn said_before(&self, host: &SimHost, step: &Step) -> Option<walk::Said> {
+    /// Looks at the address of an access that writes.
+    pub(super) fn look_before(&mut self, host: &SimHost, step: &Step) {
         if step.args[1] & ACCESS_WRITE == 0 || self.state.linear_pages {
-            return None;
+            return;
         }
         let slot = self.state.slots[self.state.cpu_pgd as usize & 3];
         let pae = self.switcher.pae;
         let at = walk::shadow(host, slot.pgdir, pae, step.args[0]);
         let all = PRESENT | WRITE | USER;
-        if at.is_some_and(|at| at.value & (at.above | PRESENT) & all == all) {
-            return None;
+        self.before.hit = at.filter(|at| at.value & (at.above | PRESENT) & all == all);
+        if self.before.hit.is_none() {
+            self.before.said = Some(walk::guest(host, slot.gpgdir, pae, step.args[0]));
         }
-        Some(walk::guest(host, slot.gpgdir, pae, step.args[0]))
     }
 
     /// Holds fresh entries against what the guest says.
     pub(super) fn held_against(&mut self, host: &SimHost, step: &Step) {
-        for i in 0..self.fresh.len() {
-            let fresh = self.fresh[i];
+        let all = std::mem::take(&mut self.fresh);
+        for fresh in &all {
             let pae = self.switcher.pae;
-            let told = match told::by_update(&fresh, pae) {
+            let told = match told::by_update(fresh, pae) {
                 Some(told) => told,
                 None => {
                     let own;
-                    let before = self.said.as_ref();
+                    let before = self.before.said.as_ref();
                     let said = match before.filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12) {
                         Some(said) => said,
                         None => {
@@ -49,7 +57,7 @@ impl Watch {
                                 Some(call) => call.after,
                                 None => Chosen::of(&self.state),
                             };
-                            own = told::by_tables(host, &self.state, &chosen, pae, &fresh);
+                            own = told::by_tables(host, &self.state, &chosen, pae, fresh);
                             let Some(said) = own.as_ref() else { continue };
                             said
                         }
@@ -60,10 +68,11 @@ impl Watch {
                     said.told
                 }
             };
-            if let Some(what) = told::against(&fresh, told) {
+            if let Some(what) = told::against(fresh, told) {
                 self.tell(Oracle::Told, fresh.verb, what, fresh.vaddr);
             }
         }
+        self.fresh = all;
     }
 
     /// One of these tables lies in a frame with `lguest_data`, which the host writes to during calls.
@@ -211,8 +220,8 @@ impl Watch {
         }
     }
 
-    /// The guest's access came to this.
-    pub(super) fn accessed(&mut self, host: &SimHost, step: &Step, outcome: &Outcome) {
+    /// The guest's access came to this; `quiet` if nothing was asked of the host.
+    pub(super) fn accessed(&mut self, host: &SimHost, step: &Step, outcome: &Outcome, quiet: bool) {
         let [vaddr, flags, ..] = step.args;
         let value = match *outcome {
             Outcome::Word(value) => value,
@@ -223,7 +232,10 @@ impl Watch {
             _ => return,
         };
         let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
-        let at = walk::shadow(host, root, self.switcher.pae, vaddr);
+        let at = match self.before.hit.filter(|_| quiet) {
+            Some(at) => Some(at),
+            None => walk::shadow(host, root, self.switcher.pae, vaddr),
+        };
         let leaf = at.and_then(|at| self.mirror.leaf(at.pa));
         let wrong = match leaf {
             Some(leaf) => memory::word(host, &leaf, vaddr, flags & ACCESS_WRITE != 0, value),

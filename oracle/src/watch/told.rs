@@ -109,6 +109,7 @@ pub fn linear(vaddr: u32) -> Told {
 }
 
 /// What the guest's tables say of a fresh entry, under the name that its slot had then, with the pages they stand on.
+#[inline(always)]
 pub fn by_tables(
     host: &SimHost,
     state: &State,

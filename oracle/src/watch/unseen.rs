@@ -14,7 +14,7 @@ use super::course::Call;
 use super::justified::Pin;
 use super::matched::{Wishes, matched};
 use super::told;
-use super::walk::{self, PRESENT, Reached, frame};
+use super::walk::{self, Near, PRESENT, Reached, frame};
 use crate::class::verb_name;
 use crate::sim::SimHost;
 
@@ -153,11 +153,17 @@ impl Watch {
             .chain((0..4).filter(|i| *i != current));
         for slot in slots {
             let root = self.state.slots[slot].pgdir;
+            if root == 0 {
+                continue;
+            }
+            let mut near = Near::new(host, root, self.switcher.pae);
             for (esp, pages) in stacks {
                 for i in 0..(*pages).min(PIN_LIMIT) {
                     let vaddr = esp.wrapping_sub(1).wrapping_sub(i << 12);
-                    let at = self.below(host, root, vaddr);
-                    if let Some(at) = at.filter(|at| self.changed(at))
+                    if vaddr >= self.switcher.addr {
+                        continue;
+                    }
+                    if let Some(at) = near.look(vaddr).filter(|at| self.changed(at))
                         && !seen(slot, vaddr, at)
                     {
                         return;

@@ -171,6 +171,9 @@ pub struct Said {
 }
 
 /// Looks an address up in the guest's own tables below `gpgdir`, as the launcher sees them now.
+///
+/// Inlined, so that what is said stays in registers: written narrow and copied wide it would make the processor wait.
+#[inline(always)]
 pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
     let len = if pae { 8 } else { 4 };
     let read = |at: u32| -> u64 {

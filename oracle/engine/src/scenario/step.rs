@@ -126,11 +126,20 @@ pub const HYPERCALLS: [(u32, &str); 16] = [
 /// The name of a hypercall, if it has one.
 #[must_use]
 pub fn hypercall_name(number: u32) -> Option<&'static str> {
-    HYPERCALLS
-        .iter()
-        .find(|(n, _)| *n == number)
-        .map(|(_, name)| *name)
+    *BY_NUMBER.get(number as usize)?
 }
+
+/// The same names by number.
+const BY_NUMBER: [Option<&str>; 20] = {
+    let mut names = [None; 20];
+    let mut i = 0;
+    while i < HYPERCALLS.len() {
+        let (number, name) = HYPERCALLS[i];
+        names[number as usize] = Some(name);
+        i += 1;
+    }
+    names
+};
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -131,6 +131,7 @@ impl Chaos {
     }
 
     /// The step would be the end.
+    #[inline(always)]
     pub fn deadly<S: Side>(ctx: &Context, view: &View<'_, S>, step: &Step) -> bool {
         let switcher = ctx.machine.switcher;
         Forecast {
