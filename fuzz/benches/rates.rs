@@ -23,6 +23,8 @@ use building::{Build, clang, have, scratch};
 
 /// Inputs, or more, that a process runs: its start is a small part of it then. A corpus with fewer is taken again.
 const INPUTS: usize = 10_000;
+/// Inputs of a corpus that are taken at most, evenly: their names are arguments of one command.
+const MOST: usize = 20_000;
 /// Rounds in which the programs take turns; what is told is the median over them.
 const ROUNDS: usize = 3;
 /// Least speed of a target with clang's coverage, as a part of that without libFuzzer.
@@ -96,20 +98,27 @@ struct Inputs {
 impl Inputs {
     fn of(corpus: &Path, mode: &str, replay: &Path) -> Result<Inputs, Box<dyn Error>> {
         let kept = &corpus.join(mode);
-        let count = names(kept)?.len();
-        if count == 0 {
+        let mut names = names(kept)?;
+        if names.is_empty() {
             return Err(format!("{}: no inputs", kept.display()).into());
         }
+        let step = names.len().div_ceil(MOST);
+        names = names.into_iter().step_by(step).collect();
+        let count = names.len();
         let times = INPUTS.div_ceil(count);
         let folder = scratch(&format!("rates-{mode}"));
         let folders = (0..times)
-            .map(|i| linked(kept, &folder.join(i.to_string())))
-            .collect::<Result<_, _>>()?;
+            .map(|i| linked(kept, &names, &folder.join(i.to_string())))
+            .collect::<Result<Vec<_>, _>>()?;
         let scenarios = scratch(&format!("rates-{mode}-scenarios"));
         let mut write = Command::new(replay);
-        write.arg(mode).arg(kept).arg("--write").arg(&scenarios);
+        write
+            .arg(mode)
+            .arg(&folders[0])
+            .arg("--write")
+            .arg(&scenarios);
         seconds(&mut write, 0)?;
-        let names = vec![names(&scenarios)?; times].concat();
+        let names = vec![self::names(&scenarios)?; times].concat();
         Ok(Inputs {
             count: count * times,
             folders,
@@ -127,12 +136,12 @@ fn names(folder: &Path) -> Result<Vec<OsString>, Box<dyn Error>> {
     Ok(names)
 }
 
-/// A folder with links to the files of another.
-fn linked(from: &Path, to: &Path) -> Result<PathBuf, Box<dyn Error>> {
+/// A folder with links to these files of another.
+fn linked(from: &Path, names: &[OsString], to: &Path) -> Result<PathBuf, Box<dyn Error>> {
     fs::create_dir_all(to)?;
     let from = fs::canonicalize(from)?;
-    for name in names(&from)? {
-        symlink(from.join(&name), to.join(&name))?;
+    for name in names {
+        symlink(from.join(name), to.join(name))?;
     }
     Ok(to.to_owned())
 }
