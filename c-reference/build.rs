@@ -29,7 +29,9 @@ fn main() {
 fn run() -> Result<(), String> {
     let crate_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out_dir = PathBuf::from(variable("OUT_DIR")?);
-    for name in parts::find::VARIABLES.iter().chain(&compile::VARIABLES) {
+    let names = parts::find::VARIABLES.iter().chain(&compile::VARIABLES);
+    // cc watches them, but not where the compiler is our choice because none was named.
+    for name in names.chain(&parts::cover::COMPILERS) {
         println!("cargo::rerun-if-env-changed={name}");
     }
     for path in ["build.rs", "build", "shim", "upstream.toml"] {

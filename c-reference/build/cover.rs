@@ -76,12 +76,13 @@ impl Cover {
     }
 }
 
+/// The environment variables that name a compiler.
+pub const COMPILERS: [&str; 3] = ["CC", "TARGET_CC", "CC_x86_64_unknown_linux_gnu"];
+
 /// The compiler for a fuzzer's build: what the environment names, else the newest of `clangs` that runs, else none
 /// in particular.
 pub fn compiler(clangs: &[&str]) -> Option<String> {
-    let named = ["CC", "TARGET_CC", "CC_x86_64_unknown_linux_gnu"]
-        .iter()
-        .any(|name| env::var_os(name).is_some());
+    let named = COMPILERS.iter().any(|name| env::var_os(name).is_some());
     if named || env::var_os("CARGO_CFG_FUZZING").is_none() {
         return None;
     }

@@ -28,6 +28,15 @@ use libtest_mimic::{Arguments, Trial};
 const RUNS: &str = "-runs=300000";
 /// Room for one step.
 const ONE_STEP: &str = "-max_len=256";
+/// What is planted that only sanitizers tell, and their words for it; the first is a fault that the processor raises.
+const TOLD: [(&str, &str); 3] = [
+    ("endless_stack", "ERROR: AddressSanitizer: stack-overflow"),
+    (
+        "over_read",
+        "ERROR: AddressSanitizer: stack-buffer-overflow",
+    ),
+    ("wide_shift", "runtime error: shift exponent"),
+];
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -43,6 +52,13 @@ fn main() {
     ];
     let with_clang = [(clang().is_some(), "no clang")];
     let with_gcc = [(have("gcc", &["--version"]), "no gcc")];
+    let nightly = [
+        (
+            have("cargo", &["+nightly", "--version"]),
+            "no nightly toolchain",
+        ),
+        with_clang[0],
+    ];
     let trials = vec![
         trial(
             "clang_shows_a_branch_of_the_c_alone",
@@ -68,6 +84,20 @@ fn main() {
         trial("a_crash_of_the_host_is_an_outcome", &tools, &[], || {
             survive(Build::new("plain"))
         }),
+        trial(
+            "a_crash_of_the_host_is_an_outcome_under_sanitizers",
+            &tools,
+            &nightly,
+            || {
+                let clang = clang().expect("clang");
+                let build = Build::sanitized("sanitized").with("CC", &clang);
+                survive(build.clone());
+                for (copy, told) in TOLD {
+                    let log = tells(&build, copy);
+                    assert!(log.contains(told), "{copy}: {log}");
+                }
+            },
+        ),
     ];
     libtest_mimic::run(&arguments, trials).exit();
 }
@@ -155,25 +185,34 @@ fn finds(copy: &str) {
     assert_eq!(made, Ok(fuzzed::read(&input, PagingMode::NoPae)));
 }
 
-/// Scenarios in which the host crashes, some by a fault of the processor, are inputs like others; a fault of another
-/// kind is told.
+/// Scenarios in which the host crashes, some by a fault of the processor, are inputs like others, whoever handles
+/// signals; a crash that the port does not have is a difference.
 fn survive(build: Build) {
-    let name = build.name.clone();
-    let folder = scratch(&format!("{name}-crashing"));
+    let folder = scratch(&format!("{}-crashing", build.name));
     let count = crashing(&folder);
     let inputs = folder.to_str().expect("text");
-    let out = build.run("both", &["-runs=0", inputs]);
+    // The target, with the copies beside it: what it is made of is built once for both programs.
+    let out = planted(build.clone(), "none").run("both", &["-runs=0", inputs]);
     let log = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{log}");
     assert!(log.contains(&format!("{count} files found")), "{log}");
 
-    let folder = scratch(&format!("{name}-wild"));
+    let log = tells(&build, "wild_read");
+    assert!(
+        log.contains("nopae hostbug guest_pa: wild_page / value"),
+        "{log}"
+    );
+}
+
+/// What the target has to say of an input that leads this copy of the original into what is planted in it.
+fn tells(build: &Build, copy: &str) -> String {
+    let folder = scratch(&format!("{}-{copy}", build.name));
     fs::write(folder.join("look-up"), look_up()).expect("an input");
-    let wild = [folder.to_str().expect("text"), "-runs=0"];
-    let out = planted(build, "wild_read").run("planted", &wild);
-    let log = String::from_utf8_lossy(&out.stderr);
-    assert!(!out.status.success(), "{log}");
-    assert!(log.contains("ERROR: "), "{log}");
+    let inputs = folder.to_str().expect("text");
+    let out = planted(build.clone(), copy).run("planted", &["-runs=0", inputs]);
+    let log = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success(), "{copy}: {log}");
+    log
 }
 
 /// Writes the inputs of the corpora in which the host crashes; how many there are.

@@ -13,7 +13,7 @@ use std::time::Instant;
 use lguest_engine::{Care, Demand, PagingMode, PortHost, PortSide, Side, Verb};
 use lguest_oracle::campaign::{Options, Report, campaign};
 use lguest_oracle::catalogue::{read, table, verify};
-use lguest_oracle::drive::{Drive, Given, run};
+use lguest_oracle::drive::{Drive, End, Given, run};
 use lguest_oracle::exit::Exit;
 use lguest_oracle::findings::{is_told, like, mended_by};
 use lguest_oracle::generate::{Generator, Profile};
@@ -27,6 +27,7 @@ use lguest_oracle::text::parse;
 use lguest_oracle::trace::lanes::{Lanes, One};
 use lguest_oracle::trace::verify::replay;
 use lguest_oracle::trace::{Detail, Failure, Import, Reader};
+use lguest_oracle::verify::{Verdict, verify_hardened};
 use lguest_oracle::watch::{Often, Watched};
 use lguest_shadow::{Fix, HostBug, Mixed, Mode, NoPae, Pae};
 use planted::{Bug, Planted, set_bits};
@@ -535,4 +536,30 @@ fn what_is_kept_on_purpose_is_known_and_nothing_else() {
         }
     }
     assert!(kept > 0);
+}
+
+/// Thirty-three flushes that wait in the ring pin a stack of two pages more often than one step may, where the rig says
+/// that the original's host hangs. The stack was not refused, and the guest lives.
+#[test]
+#[cfg_attr(no_reference, ignore = "this program was built without the original")]
+fn a_ring_of_flushes_is_no_lockup() {
+    let flushes = "async FLUSH_TLB 1\n".repeat(33);
+    let scenario = parse(&format!(
+        "machine mode=both\nboot_data 0x1000 kernel=0xc0000000\nLGUEST_INIT 0x1000\n\
+         map pgd=0x2000 0xc0000000 -> 0x20063 tables=8\nmap pgd=0x2000 0xc0001000 -> 0x21063 tables=8\n\
+         NEW_PGTABLE 0x2000 [draw=1]\nSET_STACK 1 0xc0002000 2\n{flushes}HALT\n"
+    ));
+    let (scenario, hosts) = (
+        scenario.expect("a scenario"),
+        Hosts::new().expect("room for hosts"),
+    );
+    for &mode in modes(PagingMode::Both) {
+        let of = verify_hardened(&hosts, &scenario, mode, 0);
+        assert!(
+            matches!(of.verdict, Verdict::Pass(_, End::Lived)),
+            "{mode:?}: {}",
+            of.verdict
+        );
+        assert_eq!(of.hardened, Some(Fix::C18.bit()));
+    }
 }
