@@ -2,7 +2,7 @@
 //! How fast campaigns are, as ratios measured within one run.
 //!
 //! For each paging mode: the original alone and the port alone on scenarios generated beforehand; the campaign, which
-//! generates, runs both and compares; and the same scenarios with everything compared after each step. The four take
+//! generates, runs both and compares; and the same campaign with everything compared after each step. The four take
 //! turns on one thread, so that what disturbs the machine disturbs them all. The boot of a real guest, without what was
 //! recorded of it, comes before them: there one side alone and both are measured.
 
@@ -41,7 +41,7 @@ fn per_second(what: impl FnOnce() -> u64) -> f64 {
     steps as f64 / begun.elapsed().as_secs_f64()
 }
 
-fn replay<D: Drive>(drive: &mut D, scenarios: &[ScenarioBuf], one_in: usize) -> u64 {
+fn replay<D: Drive>(drive: &mut D, scenarios: &[ScenarioBuf]) -> u64 {
     let of = |scenario: &ScenarioBuf, drive: &mut D| {
         let steps = &mut Given(scenario.steps.iter());
         let run = run(
@@ -54,23 +54,20 @@ fn replay<D: Drive>(drive: &mut D, scenarios: &[ScenarioBuf], one_in: usize) -> 
         assert!(run.end.is_ok(), "the sides differ: {:?}", run.end);
         run.counts.steps
     };
-    scenarios
-        .iter()
-        .step_by(one_in)
-        .map(|scenario| of(scenario, drive))
-        .sum()
+    scenarios.iter().map(|scenario| of(scenario, drive)).sum()
 }
 
 fn generate<D: Drive>(
     drive: &mut D,
     from: u64,
+    one_in: usize,
     mode: PagingMode,
     kept: Option<&mut Vec<ScenarioBuf>>,
 ) -> u64 {
     let mut generator = Generator::new(1, Profile::ALL[0], 0, mode);
     let mut steps = 0;
     let mut kept = kept;
-    for index in from..from + BATCH {
+    for index in (from..from + BATCH).step_by(one_in) {
         generator.reset(1, profile_of(chosen(), index), index, mode);
         let (machine, pages) = (generator.machine, generator.pages.clone());
         let mut scenario = ScenarioBuf::new(machine);
@@ -115,9 +112,9 @@ fn boot_rows<C: Drive, P: Drive, B: Drive>(
     let rounds: Vec<[f64; 3]> = (0..ROUNDS)
         .map(|_| {
             [
-                per_second(|| replay(c, &boot, 1)),
-                per_second(|| replay(port, &boot, 1)),
-                per_second(|| replay(both, &boot, 1)),
+                per_second(|| replay(c, &boot)),
+                per_second(|| replay(port, &boot)),
+                per_second(|| replay(both, &boot)),
             ]
         })
         .collect();
@@ -154,14 +151,14 @@ fn rows<C: Drive, P: Drive, B: Drive, W: Drive, F: Drive>(
     for round in 0..ROUNDS {
         let from = round * BATCH;
         let mut scenarios = Vec::new();
-        generate(port, from, mode, Some(&mut scenarios));
+        generate(port, from, 1, mode, Some(&mut scenarios));
         rounds.push([
-            per_second(|| replay(c, &scenarios, 1)),
-            per_second(|| replay(port, &scenarios, 1)),
-            per_second(|| generate(both, from, mode, None)),
-            per_second(|| replay(both, &scenarios, 1)),
-            per_second(|| replay(full, &scenarios, SLOW_ONE_IN)),
-            per_second(|| generate(watched, from, mode, None)),
+            per_second(|| replay(c, &scenarios)),
+            per_second(|| replay(port, &scenarios)),
+            per_second(|| generate(both, from, 1, mode, None)),
+            per_second(|| replay(both, &scenarios)),
+            per_second(|| generate(full, from, SLOW_ONE_IN, mode, None)),
+            per_second(|| generate(watched, from, 1, mode, None)),
         ]);
     }
     let name = mode_name(mode);
