@@ -2,8 +2,8 @@
 //! Runs a target's inputs without libFuzzer: `replay MODE FOLDER...` runs each file as the target of that mode would;
 //! `replay MODE FOLDER --write OUT` writes what each means as a scenario that `lgdiff` reads.
 //!
-//! `../../benches/rates.rs` holds it against the targets. In a fuzzer's build it is instrumented as they are, and libFuzzer is there
-//! for what the instrumentation calls, but does not run.
+//! `../../benches/rates.rs` holds it against the targets. In a fuzzer's build it is instrumented as they are, and
+//! libFuzzer is there for what the instrumentation calls, but does not run.
 
 use std::env;
 use std::error::Error;
