@@ -246,9 +246,11 @@ fn a_find_is_taken_up_once_and_without_what_is_around_it() {
     let mut observer = Observer::new(&hosts);
     let (mut had, mut find) = (HashSet::new(), None);
     for input in regression() {
-        if input.path.ends_with("setup-twice.scn") {
+        let name = input.path.file_name().unwrap_or_default().to_string_lossy();
+        if name == "setup-twice.scn" {
             find = Some(input);
-        } else {
+        } else if !name.starts_with("found-") {
+            // What fuzzers find may show as much, and there is ever more of it.
             had.extend(observer.see(&input.scenario, Look::Lines));
         }
     }
