@@ -44,12 +44,12 @@ use told::Fresh;
 /// Breaches kept of one scenario.
 const KEPT: usize = 16;
 /// Everything is looked at after each step whose number is a multiple of this; a power of two.
-const EVERY: usize = 1024;
+const EVERY: usize = 256;
 
 /// How often everything is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Often {
-    /// At the end and after one step in 1024.
+    /// At the end and after one step in 256.
     AtTimes,
     /// After each step.
     EachStep,
