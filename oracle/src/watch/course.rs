@@ -12,48 +12,88 @@ use super::told::number;
 /// What the guest has chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Chosen {
-    /// The table that each slot shadows, if it is in use.
-    pub names: [Option<u32>; 4],
+    /// The table that each slot shadows, zero where it is not in use.
+    tables: [u32; 4],
+    /// A bit for each slot that is in use.
+    used: u8,
     /// The slot in use.
-    pub current: usize,
+    current: u8,
     /// The guest has no tables of its own yet.
     pub linear: bool,
+    /// The stacks that were told since `kept` are all refused.
+    refused: bool,
     /// Top and pages of its stack.
     pub stack: (u32, u32),
     /// The stack of before, if those that were told since are all refused: who refuses one may keep that.
-    pub kept: Option<(u32, u32)>,
+    kept: (u32, u32),
 }
 
 impl Chosen {
     /// What the fields say.
+    #[inline(always)]
     pub fn of(state: &State) -> Self {
-        Chosen {
-            names: state
-                .slots
-                .map(|slot| (slot.pgdir != 0).then_some(slot.gpgdir)),
-            current: state.cpu_pgd as usize & 3,
+        let mut chosen = Chosen {
+            tables: [0; 4],
+            used: 0,
+            current: (state.cpu_pgd & 3) as u8,
             linear: state.linear_pages,
+            refused: false,
             stack: (state.esp1, state.stack_pages),
-            kept: None,
+            kept: (0, 0),
+        };
+        for (i, slot) in state.slots.iter().enumerate() {
+            if slot.pgdir != 0 {
+                chosen.tables[i] = slot.gpgdir;
+                chosen.used |= 1 << i;
+            }
         }
+        chosen
+    }
+
+    /// The slot in use.
+    pub fn current(&self) -> usize {
+        usize::from(self.current)
+    }
+
+    /// The table that a slot shadows, if it is in use.
+    pub fn name(&self, slot: usize) -> Option<u32> {
+        (self.used >> slot & 1 != 0).then(|| self.tables[slot])
+    }
+
+    /// Slots that go by this name.
+    pub fn named(&self, gpgdir: u32) -> impl Iterator<Item = usize> {
+        (0..4).filter(move |i| self.name(*i) == Some(gpgdir))
+    }
+
+    /// Where its stack may be.
+    pub fn stacks(&self) -> impl Iterator<Item = (u32, u32)> {
+        [self.stack]
+            .into_iter()
+            .chain(self.refused.then_some(self.kept))
+    }
+
+    /// A slot shadows this table from now on, and is in use.
+    fn take(&mut self, slot: usize, gpgdir: u32) {
+        self.tables[slot] = gpgdir;
+        self.used |= 1 << slot;
+        (self.current, self.linear) = (slot as u8, false);
     }
 
     /// A stack is told; one that is too large is refused.
     fn told_stack(&mut self, esp: u32, pages: u32) {
         let refused = pages > 2;
-        self.kept = refused.then(|| self.kept.unwrap_or(self.stack));
-        self.stack = (esp, pages);
+        self.kept = match (refused, self.refused) {
+            (false, _) => (0, 0),
+            (true, false) => self.stack,
+            (true, true) => self.kept,
+        };
+        (self.refused, self.stack) = (refused, (esp, pages));
     }
 
-    /// Where its stack may be.
-    pub fn stacks(&self) -> impl Iterator<Item = (u32, u32)> {
-        [self.stack].into_iter().chain(self.kept)
-    }
-
-    /// Slots that go by this name.
-    pub fn named(&self, gpgdir: u32) -> impl Iterator<Item = usize> {
-        let is = move |i: &usize| self.names[*i] == Some(gpgdir);
-        (0..4).filter(is)
+    /// The same tables are chosen, and the same of them is in use.
+    pub fn same_tables(&self, other: &Chosen) -> bool {
+        let of = |chosen: &Chosen| (chosen.tables, chosen.used, chosen.current, chosen.linear);
+        of(self) == of(other)
     }
 }
 
@@ -66,18 +106,18 @@ pub struct Call {
     pub clock: u32,
     /// Its name, in the ring or not.
     pub verb: &'static str,
-    /// What was chosen before it.
-    pub before: Chosen,
-    /// The same after it.
-    pub after: Chosen,
     /// The slot that it took for another table, if it did.
-    pub took: Option<usize>,
+    pub took: Option<u8>,
+    /// Where in the course that which was chosen before it is kept.
+    before: u32,
+    /// The same after it.
+    after: u32,
 }
 
 /// The calls of a step.
-#[derive(Default)]
 pub struct Course {
-    now: Chosen,
+    /// All that was chosen in the step, in order, and never empty; most calls choose nothing.
+    chosen: Vec<Chosen>,
     calls: Vec<Call>,
     /// What was drawn since the call that is being made began.
     drawn: Option<u32>,
@@ -85,16 +125,29 @@ pub struct Course {
     denied: Option<bool>,
 }
 
+impl Default for Course {
+    fn default() -> Self {
+        Course {
+            chosen: vec![Chosen::default()],
+            calls: Vec::new(),
+            drawn: None,
+            denied: None,
+        }
+    }
+}
+
 impl Course {
     /// A step begins that makes no call.
     #[inline]
     pub fn clear(&mut self) {
         self.calls.clear();
+        self.chosen.truncate(1);
     }
 
     /// A step begins, and this is chosen.
     pub fn begin(&mut self, now: Chosen) {
-        self.now = now;
+        self.chosen.truncate(1);
+        self.chosen[0] = now;
         (self.drawn, self.denied) = (None, None);
     }
 
@@ -108,9 +161,19 @@ impl Course {
         self.calls.iter().find(|call| call.clock == clock)
     }
 
-    /// What is chosen by now.
+    /// What is chosen by now, in a step that makes calls.
     pub fn now(&self) -> &Chosen {
-        &self.now
+        &self.chosen[self.chosen.len() - 1]
+    }
+
+    /// What was chosen before a call.
+    pub fn before(&self, call: &Call) -> &Chosen {
+        &self.chosen[call.before as usize]
+    }
+
+    /// What was chosen after it.
+    pub fn after(&self, call: &Call) -> &Chosen {
+        &self.chosen[call.after as usize]
     }
 
     /// A number was drawn.
@@ -125,39 +188,46 @@ impl Course {
 
     /// A call is done, or about to be if nothing is noted of it.
     pub fn call(&mut self, args: &[u32; 5], clock: u32, verb: &'static str) {
-        let before = self.now;
-        let (drawn, denied) = (self.drawn.take(), self.denied.take() == Some(true));
-        let mut took = None;
-        match args[0] {
-            number::NEW_PGTABLE => {
-                let known = self.now.named(args[1]).next();
-                let slot = match drawn {
-                    Some(drawn) => {
-                        let slot = (drawn & 3) as usize;
-                        // Where the top level cannot be had, the slot in use is taken (C lines 757-770).
-                        let fresh = self.now.names[slot].is_none();
-                        if fresh && denied {
-                            self.now.current
-                        } else {
-                            slot
-                        }
-                    }
-                    None => known.unwrap_or(self.now.current),
-                };
-                took = drawn.map(|_| slot);
-                self.now.names[slot] = Some(args[1]);
-                (self.now.current, self.now.linear) = (slot, false);
-            }
-            number::SET_STACK => self.now.told_stack(args[2], args[3]),
-            _ => {}
-        }
+        let before = (self.chosen.len() - 1) as u32;
+        let took = match args[0] {
+            number::NEW_PGTABLE | number::SET_STACK => self.choose(args),
+            _ => None,
+        };
+        (self.drawn, self.denied) = (None, None);
         self.calls.push(Call {
             args: *args,
             clock,
             verb,
-            before,
-            after: self.now,
             took,
+            before,
+            after: (self.chosen.len() - 1) as u32,
         });
+    }
+
+    /// A call that chooses: the slot that it took for another table.
+    fn choose(&mut self, args: &[u32; 5]) -> Option<u8> {
+        let mut now = *self.now();
+        let mut took = None;
+        if args[0] == number::SET_STACK {
+            now.told_stack(args[2], args[3]);
+        } else {
+            let known = now.named(args[1]).next();
+            let slot = match self.drawn {
+                Some(drawn) => {
+                    let slot = (drawn & 3) as usize;
+                    // Where the top level cannot be had, the slot in use is taken (C lines 757-770).
+                    if now.name(slot).is_none() && self.denied == Some(true) {
+                        now.current()
+                    } else {
+                        slot
+                    }
+                }
+                None => known.unwrap_or(now.current()),
+            };
+            took = self.drawn.map(|_| slot as u8);
+            now.take(slot, args[1]);
+        }
+        self.chosen.push(now);
+        took
     }
 }

@@ -7,14 +7,10 @@ use lguest_engine::{Machinery, Side};
 
 use super::Watch;
 use super::breach::Oracle;
-use super::leaf::{Leaf, Place};
-use super::walk::frame;
-use super::{justified, references, walk};
+use super::leaf::{Leaf, Origin};
+use super::walk::PRESENT;
+use super::{justified, references};
 use crate::sim::SimHost;
-
-/// Words that are looked at together, for most of them are zero: no more entries than [`super::mirror::Mirror`] has in
-/// one word.
-const MANY: usize = 64;
 
 impl Watch {
     /// Looks at everything: each entry against its record, every count, every table.
@@ -45,55 +41,41 @@ impl Watch {
         words: &[Cell<u32>; 1024],
         verb: &'static str,
     ) {
-        let size = if self.switcher.pae { 2 } else { 1 };
-        let Some(present) = self.mirror.present(table).copied() else {
+        if self.mirror.stands(table, words) {
             return;
-        };
-        let any = |block: &[Cell<u32>]| block.iter().fold(0, |sum, word| sum | word.get()) & 1 != 0;
-        for (i, many) in words.as_chunks::<MANY>().0.iter().enumerate() {
-            let first = i * MANY / size;
-            let known = present[first / 64] >> (first % 64) & (u64::MAX >> (64 - MANY / size));
-            if !any(many) && known == 0 {
-                continue;
-            }
-            let entries = many.iter().step_by(size).enumerate();
-            for (k, word) in entries {
-                let (is, was) = (word.get() & 1 != 0, known >> k & 1 != 0);
-                if is || was {
-                    let pa = table + (4 * size * (first + k)) as u32;
-                    self.one(host, pa, is, verb);
-                }
-            }
+        }
+        let size = if self.switcher.pae { 2 } else { 1 };
+        for (pa, words) in (table..).step_by(4 * size).zip(words.chunks_exact(size)) {
+            let high = words.get(1).map_or(0, |word| u64::from(word.get()) << 32);
+            self.one(host, pa, high | u64::from(words[0].get()), verb);
         }
     }
 
-    /// One entry that is present or should be.
-    fn one(&mut self, host: &SimHost, pa: u32, is: bool, verb: &'static str) {
-        let below = |at: Place| at.vaddr < self.switcher.addr;
+    /// One entry of several, one of which is not as recorded.
+    #[cold]
+    fn one(&mut self, host: &SimHost, pa: u32, value: u64, verb: &'static str) {
         // The Switcher's own are looked at when the guest runs.
-        let judged = || self.mirror.place(pa).is_none_or(below);
-        let leaf = self.mirror.leaf(pa);
-        if !is {
-            if let Some(leaf) = leaf.filter(|_| judged()) {
-                self.tell(Oracle::Justified, verb, justified::GONE, pa);
-                self.mirror.set(pa, None, verb);
-                // Whose reference it leaves behind is no fault of its own.
-                self.mirror.forgive(leaf.pfn, host.held(leaf.pfn));
-            }
+        let at = self.mirror.place(pa);
+        if at.is_some_and(|at| at.vaddr >= self.switcher.addr) {
             return;
         }
-        let value = walk::entry(host, pa, self.switcher.pae).unwrap_or(0);
-        let of = leaf.map(|leaf| (leaf.pfn, leaf.rights));
-        let Some(what) = justified::standing(value, of).filter(|_| judged()) else {
-            return;
-        };
-        self.tell(Oracle::Justified, verb, what, pa);
-        let leaf = Leaf {
-            pfn: frame(value),
-            rights: value as u32 & 6,
-            ..leaf.unwrap_or_default()
-        };
-        self.mirror.set(pa, Some(leaf), verb);
+        match self.mirror.leaf(pa) {
+            Some(leaf) if value & PRESENT == 0 => {
+                self.tell(Oracle::Justified, verb, justified::GONE, pa);
+                self.mirror.set(pa, None);
+                // Whose reference it leaves behind is no fault of its own.
+                self.mirror.forgive(leaf.pfn(), host.held(leaf.pfn()));
+            }
+            None if value & PRESENT == 0 => {}
+            leaf => {
+                let Some(what) = justified::standing(value, leaf.as_ref()) else {
+                    return;
+                };
+                self.tell(Oracle::Justified, verb, what, pa);
+                let origin = leaf.map_or(Origin::default(), |leaf| leaf.origin);
+                self.mirror.set(pa, Some(Leaf::new(value, origin)));
+            }
+        }
     }
 
     fn all_counts(&mut self, host: &SimHost, verb: &'static str) {

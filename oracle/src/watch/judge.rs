@@ -45,7 +45,7 @@ impl Watch {
         let all = std::mem::take(&mut self.fresh);
         for fresh in &all {
             let pae = self.switcher.pae;
-            let told = match told::by_update(fresh, pae) {
+            let told = match told::by_update(fresh, &self.course, pae) {
                 Some(told) => told,
                 None => {
                     let own;
@@ -54,7 +54,7 @@ impl Watch {
                         Some(said) => said,
                         None => {
                             let chosen = match self.course.at(fresh.clock) {
-                                Some(call) => call.after,
+                                Some(call) => *self.course.after(call),
                                 None => Chosen::of(&self.state),
                             };
                             own = told::by_tables(host, &self.state, &chosen, pae, fresh);
@@ -69,7 +69,8 @@ impl Watch {
                 }
             };
             if let Some(what) = told::against(fresh, told) {
-                self.tell(Oracle::Told, fresh.verb, what, fresh.vaddr);
+                let verb = self.verb_at(fresh.stored);
+                self.tell(Oracle::Told, verb, what, fresh.vaddr);
             }
         }
         self.fresh = all;
@@ -86,11 +87,20 @@ impl Watch {
         stand_on(host, said, first >> 12) || stand_on(host, said, last >> 12)
     }
 
+    /// What was being done at this clock: a call, or the step.
+    pub(super) fn verb_at(&self, clock: u32) -> &'static str {
+        self.course.at(clock).map_or(self.verb, |call| call.verb)
+    }
+
     /// References, of the frames that were touched.
     pub(super) fn counts(&mut self, host: &SimHost, again: bool) {
         // Of several calls, one may have stored an entry past `set_pte` whose pin was taken for another's.
         let mut again = again && (!self.open.is_empty() || self.course.calls().len() > 1);
-        while let Some(wrong) = references::touched(host, &self.mirror, &self.orphans) {
+        let wrong = |watch: &Self| {
+            let verb = |touch: &Touch| watch.verb_at(touch.clock);
+            references::touched(host, &watch.mirror, &watch.orphans, verb)
+        };
+        while let Some(wrong) = wrong(self) {
             if std::mem::take(&mut again) {
                 self.look_everywhere(host, wrong.verb);
                 continue;
@@ -136,7 +146,7 @@ impl Watch {
             let more = of(How::Put).saturating_sub(of(How::Went));
             let gone = if self.drops(host, clock) { unseen } else { 0 };
             if more > gone + open(&|pin| pin.clock == clock) {
-                return Some(touch.verb);
+                return Some(self.verb_at(clock));
             }
             unseen -= gone.min(more);
             last = Some(clock);
@@ -160,18 +170,13 @@ impl Watch {
 
     /// What the calls of this step chose, and what each promised to drop.
     pub(super) fn promises(&mut self, host: &SimHost) {
-        let (now, followed) = (Chosen::of(&self.state), *self.course.now());
-        let same = Chosen {
-            stack: now.stack,
-            kept: now.kept,
-            ..followed
-        };
-        if now != same {
+        let now = Chosen::of(&self.state);
+        if !now.same_tables(self.course.now()) {
             let chooses = |call: &&super::course::Call| call.args[0] == number::NEW_PGTABLE;
             let calls = self.course.calls();
             let call = calls.iter().rfind(chooses).or(calls.last());
             let verb = call.map_or("hypercall", |call| call.verb);
-            let at = now.names[now.current].unwrap_or(0);
+            let at = now.name(now.current()).unwrap_or(0);
             self.tell(Oracle::Told, verb, told::CHOICE, at);
         }
         for i in 0..self.course.calls().len() {
@@ -179,6 +184,7 @@ impl Watch {
             let verb = call.verb;
             let promises = Promises {
                 state: &self.state,
+                course: &self.course,
                 pae: self.switcher.pae,
                 switcher: self.switcher.addr,
             };

@@ -8,7 +8,8 @@
 //! the mapping would have given it: the host neither breaks copy-on-write nor marks the page dirty for it. What the host does to its mapping afterwards takes nothing back: the original has no
 //! notifier. The reference that the pin took is `references`' business.
 
-use super::walk::WRITE;
+use super::leaf::Leaf;
+use super::walk::{self, USER, WRITE};
 
 /// What a pin gave.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +48,14 @@ pub fn stored(value: u64, pin: Option<&Pin>) -> Option<&'static str> {
 }
 
 /// What is wrong with an entry of which there is this record: only the processor may have changed it since, by A and D.
-pub fn standing(value: u64, frame_and_rights: Option<(u32, u32)>) -> Option<&'static str> {
-    match frame_and_rights {
+#[inline]
+pub fn standing(value: u64, leaf: Option<&Leaf>) -> Option<&'static str> {
+    match leaf {
         None => Some("an entry appeared that nobody stored"),
-        Some((pfn, _)) if super::walk::frame(value) != pfn => Some("an entry changed its frame"),
-        Some((_, rights)) if value as u32 & !rights & 6 != 0 => Some("an entry gained a right"),
+        Some(leaf) if walk::frame(value) != leaf.pfn() => Some("an entry changed its frame"),
+        Some(leaf) if value & !u64::from(leaf.rights()) & (WRITE | USER) != 0 => {
+            Some("an entry gained a right")
+        }
         Some(_) => None,
     }
 }

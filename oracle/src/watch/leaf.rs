@@ -1,35 +1,82 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The record of one lowest-level entry, and where it lies.
 
-use std::num::NonZeroU32;
+use super::walk::frame;
 
-/// A guest-physical page, counted within the launcher's 32 bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Page(NonZeroU32);
+/// Accessed and dirty: what the processor sets in an entry by itself.
+pub const ACCESSED_DIRTY: u32 = 0x60;
+/// Rights, as bits of an entry.
+const RIGHTS: u32 = 6;
 
-impl Page {
-    /// By its number.
-    pub fn new(number: u32) -> Self {
-        Page(NonZeroU32::MIN.saturating_add(number))
+/// The record of a present entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf {
+    /// What was stored, without [`ACCESSED_DIRTY`].
+    value: u64,
+    /// What it came from.
+    pub origin: Origin,
+}
+
+impl Leaf {
+    /// Of an entry that holds this.
+    pub fn new(value: u64, origin: Origin) -> Self {
+        let value = value & !u64::from(ACCESSED_DIRTY);
+        Leaf { value, origin }
     }
 
-    /// Its number.
-    pub fn number(self) -> u32 {
-        self.0.get() - 1
+    /// The entry, without what the processor sets.
+    pub fn value(&self) -> u64 {
+        self.value
+    }
+
+    /// The frame it names.
+    pub fn pfn(&self) -> u32 {
+        frame(self.value)
+    }
+
+    /// Its rights, as bits of an entry.
+    pub fn rights(&self) -> u32 {
+        self.value as u32 & RIGHTS
     }
 }
 
-/// The record of a present entry.
+/// What an entry came from.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Leaf {
-    /// The frame it names.
-    pub pfn: u32,
-    /// The page that was pinned for it; nothing for the Switcher's.
-    pub page: Option<Page>,
+pub struct Origin {
     /// When it was told: [`super::Watch`]'s count of calls.
     pub clock: u32,
-    /// Its rights, as bits of an entry.
-    pub rights: u32,
+    /// The page that was pinned for it, above [`PINNED`].
+    page: u32,
+}
+
+/// A page was pinned for the entry; the Switcher's have none.
+const PINNED: u32 = 1;
+
+impl Origin {
+    /// Of an entry for which no page was pinned.
+    pub fn own(clock: u32) -> Self {
+        Origin { clock, page: 0 }
+    }
+
+    /// Of one for which this guest-physical page was, of 20 bits: it is counted within the launcher's 32 bits.
+    pub fn pinned(page: u32, clock: u32) -> Self {
+        let page = page << 12 | PINNED;
+        Origin { clock, page }
+    }
+
+    /// The page that was pinned for it.
+    pub fn page(&self) -> Option<u32> {
+        (self.page & PINNED != 0).then_some(self.page >> 12)
+    }
+
+    /// Whether it is a guest's and was told before `clock`; it passes for told then from now on.
+    pub fn renew(&mut self, clock: u32) -> bool {
+        let old = self.clock < clock && self.page & PINNED != 0;
+        if old {
+            self.clock = clock;
+        }
+        old
+    }
 }
 
 /// Where an entry lies.

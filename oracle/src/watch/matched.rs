@@ -1,71 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Pins and the entries that they may have been for: each entry to one pin, and an entry to as many pins as can be.
 
-/// The entries that a pin may have been for.
+/// Who wishes what, and who gets it; its room is used again.
 #[derive(Default)]
-pub struct Wishes {
-    /// Those where its page is expected.
-    pub first: Vec<u32>,
-    /// The others.
-    pub second: Vec<u32>,
+pub struct Matching {
+    /// What is wished, first wishes too, and whether it is one: all of one after all of another.
+    wishes: Vec<(u32, bool)>,
+    /// Where the wishes of each begin.
+    begins: Vec<usize>,
+    /// Who owns what.
+    owners: Vec<(u32, usize)>,
+    /// What was looked at on the way.
+    tried: Vec<u32>,
 }
 
-/// Which of its wishes each gets, no wish granted twice. As many as can be get one of their first wishes; then as many
-/// as can be get one at all, and earlier ones of a list come before later ones.
-pub fn matched(wishes: &[Wishes]) -> Vec<Option<u32>> {
-    let mut owners = Vec::new();
-    for first_alone in [true, false] {
-        for who in 0..wishes.len() {
-            if !owners.iter().any(|(_, owner)| *owner == who) {
-                serve(who, wishes, first_alone, &mut owners, &mut Vec::new());
+impl Matching {
+    /// Nobody wishes anything.
+    pub fn clear(&mut self) {
+        self.wishes.clear();
+        self.begins.clear();
+        self.owners.clear();
+    }
+
+    /// One more who wishes.
+    pub fn next(&mut self) {
+        self.begins.push(self.wishes.len());
+    }
+
+    /// Who came last wishes this, and it is a `first` wish: where its page is expected.
+    pub fn wish(&mut self, what: u32, first: bool) {
+        self.wishes.push((what, first));
+    }
+
+    /// Grants wishes, none twice. As many as can be get one of their first wishes; then as many as can be get one at
+    /// all, and earlier ones come before later ones.
+    pub fn grant(&mut self) {
+        for first_alone in [true, false] {
+            for who in 0..self.begins.len() {
+                if self.granted(who).is_none() {
+                    self.tried.clear();
+                    self.serve(who, first_alone);
+                }
             }
         }
     }
-    let mut given = vec![None; wishes.len()];
-    for (what, who) in owners {
-        given[who] = Some(what);
-    }
-    given
-}
 
-/// Gives `who` a wish, if others can be moved to one of theirs for it; `tried` are those looked at on the way.
-fn serve(
-    who: usize,
-    wishes: &[Wishes],
-    first_alone: bool,
-    owners: &mut Vec<(u32, usize)>,
-    tried: &mut Vec<u32>,
-) -> bool {
-    let Wishes { first, second } = &wishes[who];
-    let second = second.iter().filter(|_| !first_alone);
-    for what in first.iter().chain(second) {
-        if tried.contains(what) {
-            continue;
-        }
-        tried.push(*what);
-        let owned = owners.iter().find(|(other, _)| other == what).copied();
-        if let Some((_, owner)) = owned
-            && !serve(owner, wishes, first_alone, owners, tried)
-        {
-            continue;
-        }
-        owners.retain(|(other, owner)| other != what && *owner != who);
-        owners.push((*what, who));
-        return true;
+    /// What this one gets.
+    pub fn granted(&self, who: usize) -> Option<u32> {
+        let owned = self.owners.iter().find(|(_, owner)| *owner == who);
+        owned.map(|(what, _)| *what)
     }
-    false
+
+    /// Gives `who` a wish, if others can be moved to one of theirs for it.
+    fn serve(&mut self, who: usize, first_alone: bool) -> bool {
+        let end = self.begins.get(who + 1).copied();
+        let wishes = self.begins[who]..end.unwrap_or(self.wishes.len());
+        let kinds: &[bool] = if first_alone { &[true] } else { &[true, false] };
+        for kind in kinds {
+            for i in wishes.clone() {
+                let (what, first) = self.wishes[i];
+                if first != *kind || self.tried.contains(&what) {
+                    continue;
+                }
+                self.tried.push(what);
+                let owned = self.owners.iter().find(|(other, _)| *other == what);
+                let owner = owned.map(|(_, owner)| *owner);
+                if owner.is_some_and(|owner| !self.serve(owner, first_alone)) {
+                    continue;
+                }
+                self.owners
+                    .retain(|(other, owner)| *other != what && *owner != who);
+                self.owners.push((what, who));
+                return true;
+            }
+        }
+        false
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Wishes, matched};
+    use super::Matching;
 
     fn granted(wishes: &[(&[u32], &[u32])]) -> Vec<Option<u32>> {
-        let of = |(first, second): &(&[u32], &[u32])| Wishes {
-            first: first.to_vec(),
-            second: second.to_vec(),
-        };
-        matched(&wishes.iter().map(of).collect::<Vec<_>>())
+        let mut matching = Matching::default();
+        for (first, second) in wishes {
+            matching.next();
+            first.iter().for_each(|what| matching.wish(*what, true));
+            second.iter().for_each(|what| matching.wish(*what, false));
+        }
+        matching.grant();
+        (0..wishes.len()).map(|who| matching.granted(who)).collect()
     }
 
     #[test]

@@ -22,9 +22,9 @@ pub fn word(
     write: bool,
     value: u32,
 ) -> Option<&'static str> {
-    let page = leaf.page?.number();
+    let page = leaf.origin.page()?;
     let at = (vaddr >> 2 & 0x3ff) as usize;
-    if host.load(leaf.pfn, at) != Some(value) {
+    if host.load(leaf.pfn(), at) != Some(value) {
         return Some(if write {
             "a write went to another frame than the entry's"
         } else {

@@ -2,9 +2,13 @@
 //! What the shadow tables must hold by all that was noted: each lowest-level entry with the pin that it came from, and
 //! the references that are due for each frame.
 
+use std::cell::Cell;
+use std::num::NonZeroU16;
+
 use lguest_c_reference::DATA_BASE;
 
 use super::leaf::{Leaf, Place};
+use super::leaves::Leaves;
 use crate::sim::MAX_TABLES;
 
 /// What a table is for.
@@ -19,7 +23,7 @@ enum Level {
     Leaf,
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Table {
     level: Level,
     live: bool,
@@ -27,9 +31,8 @@ struct Table {
     base: u32,
     /// Frame of the top level above it.
     root: u32,
-    /// A bit for each entry that is present.
-    present: [u64; 16],
-    leaves: Vec<Leaf>,
+    /// Where its records are kept; nothing until it has one.
+    leaves: Option<NonZeroU16>,
 }
 
 /// All of it, for one side.
@@ -38,6 +41,11 @@ pub struct Mirror {
     tables: Vec<Table>,
     /// Tables that are live.
     live: Vec<u16>,
+    /// Records of tables. They are few and used again at once, whatever frames the tables have: a record for each entry
+    /// of each frame would be out of reach of the caches.
+    leaves: Vec<Box<Leaves>>,
+    /// Those of them that no table has.
+    unused: Vec<NonZeroU16>,
     /// References due, by data frame: one for each present entry, and those that a breach was told of.
     due: Vec<i32>,
     /// What may have changed a frame's references in this step, in order.
@@ -66,8 +74,6 @@ pub struct Touch {
     pub clock: u32,
     /// What was done.
     pub how: How,
-    /// The verb of the call, or of the step.
-    pub verb: &'static str,
 }
 
 impl Default for Mirror {
@@ -81,8 +87,10 @@ impl Mirror {
     pub fn new() -> Self {
         Mirror {
             pae: false,
-            tables: (0..MAX_TABLES).map(|_| Table::default()).collect(),
+            tables: vec![Table::default(); MAX_TABLES as usize],
             live: Vec::new(),
+            leaves: Vec::new(),
+            unused: Vec::new(),
             due: Vec::new(),
             touched: Vec::new(),
             clock: 0,
@@ -91,8 +99,9 @@ impl Mirror {
 
     /// Forgets the scenario before; `frames` data frames from now on.
     pub fn reset(&mut self, pae: bool, frames: usize) {
-        for i in self.live.drain(..) {
+        while let Some(i) = self.live.pop() {
             self.tables[usize::from(i)].live = false;
+            self.forget(usize::from(i));
         }
         self.pae = pae;
         self.due.clear();
@@ -123,41 +132,75 @@ impl Mirror {
         if !table.live {
             self.live.push(i as u16);
         }
-        table.live = true;
-        table.level = Level::Top;
-        table.base = 0;
-        table.root = pa >> 12;
-        table.present = [0; 16];
+        *table = Table {
+            live: true,
+            root: pa >> 12,
+            // Of one that is handed out twice.
+            leaves: table.leaves,
+            ..Table::default()
+        };
+        self.forget(i);
     }
 
     /// It was taken back, with what it held.
-    pub fn gone(&mut self, pa: u32, verb: &'static str) {
+    pub fn gone(&mut self, pa: u32) {
         let Some(i) = Self::index(pa).filter(|i| self.tables[*i].live) else {
             return;
         };
         self.live.retain(|live| usize::from(*live) != i);
+        self.tables[i].live = false;
+        let Some(at) = self.released(i) else { return };
         let Self {
-            tables,
+            leaves,
             due,
             touched,
             clock,
+            pae,
             ..
         } = self;
-        let table = &mut tables[i];
-        table.live = false;
-        for (word, bits) in table.present.iter_mut().enumerate() {
-            while *bits != 0 {
-                let leaf = table.leaves[word * 64 + bits.trailing_zeros() as usize];
-                *bits &= *bits - 1;
-                add(due, leaf.pfn, -1);
-                touched.push(Touch {
-                    pfn: leaf.pfn,
-                    clock: *clock,
-                    how: How::Went,
-                    verb,
-                });
-            }
+        leaves[at].drain(*pae, |leaf| {
+            add(due, leaf.pfn(), -1);
+            touched.push(Touch {
+                pfn: leaf.pfn(),
+                clock: *clock,
+                how: How::Went,
+            });
+        });
+    }
+
+    /// A table has no records any more: where they are, to be taken out.
+    fn released(&mut self, i: usize) -> Option<usize> {
+        let at = self.tables[i].leaves.take()?;
+        self.unused.push(at);
+        Some(usize::from(at.get()) - 1)
+    }
+
+    /// Takes out the records of a table, and tells nobody.
+    fn forget(&mut self, i: usize) {
+        if let Some(at) = self.released(i) {
+            self.leaves[at].drain(self.pae, |_| {});
         }
+    }
+
+    /// The records of a table.
+    fn leaves_of(&self, table: &Table) -> Option<&Leaves> {
+        Some(&self.leaves[usize::from(table.leaves?.get()) - 1])
+    }
+
+    /// The same, to be changed; it has some from now on.
+    fn leaves_mut(&mut self, i: usize) -> &mut Leaves {
+        let at = match self.tables[i].leaves {
+            Some(at) => at,
+            None => {
+                let at = self.unused.pop().unwrap_or_else(|| {
+                    self.leaves.push(Box::default());
+                    // No more than there are tables.
+                    NonZeroU16::MIN.saturating_add(self.leaves.len() as u16 - 1)
+                });
+                *self.tables[i].leaves.insert(at)
+            }
+        };
+        &mut self.leaves[usize::from(at.get()) - 1]
     }
 
     /// An entry above the lowest level changed: the table that it names lies below it now.
@@ -197,43 +240,33 @@ impl Mirror {
     /// The record of the entry at `pa`, if it is present.
     pub fn leaf(&self, pa: u32) -> Option<Leaf> {
         let table = &self.tables[Self::index(pa)?];
-        let slot = self.slot(pa);
-        (table.live && table.present[slot / 64] & 1 << (slot % 64) != 0).then(|| table.leaves[slot])
+        self.leaves_of(table)?.get(self.slot(pa), self.pae)
     }
 
     /// The entry at `pa` is this now.
     #[inline(always)]
-    pub fn set(&mut self, pa: u32, leaf: Option<Leaf>, verb: &'static str) {
+    pub fn set(&mut self, pa: u32, leaf: Option<Leaf>) {
         let slot = self.slot(pa);
-        let old = self.leaf(pa);
-        let Some(table) = self.table(pa) else { return };
-        let bit = 1 << (slot % 64);
-        match leaf {
-            None => table.present[slot / 64] &= !bit,
-            Some(leaf) => {
-                table.present[slot / 64] |= bit;
-                if table.leaves.is_empty() {
-                    table.leaves.resize(1024, Leaf::default());
-                }
-                table.leaves[slot] = leaf;
-            }
-        }
+        let Some(i) = Self::index(pa).filter(|i| self.tables[*i].live) else {
+            return;
+        };
+        let pae = self.pae;
+        let old = self.leaves_mut(i).set(slot, pae, leaf);
         for (leaf, by, how) in [(old, -1, How::Went), (leaf, 1, How::Took)] {
             if let Some(leaf) = leaf {
-                add(&mut self.due, leaf.pfn, by);
-                self.touch(leaf.pfn, how, verb);
+                add(&mut self.due, leaf.pfn(), by);
+                self.touch(leaf.pfn(), how);
             }
         }
     }
 
     /// A frame's references may change in this step.
     #[inline]
-    pub fn touch(&mut self, pfn: u32, how: How, verb: &'static str) {
+    pub fn touch(&mut self, pfn: u32, how: How) {
         self.touched.push(Touch {
             pfn,
             clock: self.clock,
             how,
-            verb,
         });
     }
 
@@ -259,14 +292,12 @@ impl Mirror {
 
     /// Whether the entry at `pa` is a guest's and was told before `clock`; it passes for told then from now on.
     pub fn renew(&mut self, pa: u32, clock: u32) -> bool {
-        let old = self
-            .leaf(pa)
-            .is_some_and(|leaf| leaf.clock < clock && leaf.page.is_some());
         let slot = self.slot(pa);
-        if let Some(table) = self.table(pa).filter(|_| old) {
-            table.leaves[slot].clock = clock;
-        }
-        old
+        let Some(i) = Self::index(pa).filter(|i| self.tables[*i].leaves.is_some()) else {
+            return false;
+        };
+        let origin = self.leaves_mut(i).origin_mut(slot);
+        origin.is_some_and(|origin| origin.renew(clock))
     }
 
     /// The first entry below `root`, from `first` to `last`, that was told before `clock`; all of them pass for told
@@ -275,25 +306,19 @@ impl Mirror {
         let span = if self.pae { 0x1f_ffff } else { 0x3f_ffff };
         let mut found = None;
         for i in &self.live {
-            let table = &mut self.tables[usize::from(*i)];
+            let table = &self.tables[usize::from(*i)];
             let out = table.base > last || table.base | span < first;
             if table.level != Level::Leaf || table.root != root || out {
                 continue;
             }
-            for (word, bits) in table.present.iter().enumerate() {
-                let mut left = *bits;
-                while left != 0 {
-                    let slot = word * 64 + left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    let vaddr = table.base | (slot as u32) << 12;
-                    let leaf = &mut table.leaves[slot];
-                    if (first..=last).contains(&vaddr) && leaf.clock < clock && leaf.page.is_some()
-                    {
-                        leaf.clock = clock;
-                        found = found.or(Some(vaddr));
-                    }
+            let Some(at) = table.leaves else { continue };
+            let leaves = &mut self.leaves[usize::from(at.get()) - 1];
+            leaves.each_mut(|slot, origin| {
+                let vaddr = table.base | (slot as u32) << 12;
+                if (first..=last).contains(&vaddr) && origin.renew(clock) {
+                    found = found.or(Some(vaddr));
                 }
-            }
+            });
         }
         found
     }
@@ -306,10 +331,13 @@ impl Mirror {
             .map(|i| (u32::from(*i) + 1) << 13)
     }
 
-    /// Of the lowest-level table at `pa`, a bit for each entry that is present; nothing if it is none.
-    pub fn present(&self, pa: u32) -> Option<&[u64; 16]> {
-        let table = &self.tables[Self::index(pa)?];
-        (table.live && table.level == Level::Leaf).then_some(&table.present)
+    /// Whether the words of the lowest-level table at `pa` are just what they should be, but for what the processor sets.
+    pub fn stands(&self, pa: u32, words: &[Cell<u32>; 1024]) -> bool {
+        let table = Self::index(pa).map(|i| &self.tables[i]);
+        match table.and_then(|table| self.leaves_of(table)) {
+            Some(leaves) => leaves.are(words, self.pae),
+            None => words.iter().fold(0, |sum, word| sum | word.get()) == 0,
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod full;
 mod judge;
 pub mod justified;
 pub mod leaf;
+pub mod leaves;
 mod matched;
 pub mod memory;
 pub mod mirror;
@@ -85,11 +86,15 @@ pub struct Watch {
     owing: Vec<u32>,
     /// What was seen of the address of an access that writes, before it did.
     before: judge::Before,
+    /// What the step does.
+    verb: &'static str,
     /// Number of the step; none for the start.
     step: Option<usize>,
     breaches: Vec<Breach>,
-    /// Room for a list of tables.
+    /// Room for a list of tables,
     tables: Vec<u32>,
+    /// and for what is looked for where no note tells of it.
+    room: unseen::Room,
 }
 
 impl Watch {
@@ -114,9 +119,11 @@ impl Watch {
             lost: [false; 4],
             owing: Vec::new(),
             before: judge::Before::default(),
+            verb: "",
             step: None,
             breaches: Vec::new(),
             tables: Vec::new(),
+            room: unseen::Room::default(),
         }
     }
 
@@ -161,8 +168,9 @@ impl Watch {
         (self.unseen_by_run, self.unseen_by_marks) = (true, true);
         (self.whole, self.lost) = ((0, 0), [false; 4]);
         self.state = State::default();
+        self.verb = verb_name(None);
         self.begin();
-        self.take(host, verb_name(None), None);
+        self.take(host, None);
         self.state = side.state();
         self.alive = *result == Ok(0);
         if self.alive {
@@ -201,6 +209,7 @@ impl Watch {
     fn entered<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step, outcome: &Outcome) {
         let host = side.host();
         let verb = verb_name(Some(step));
+        self.verb = verb;
         let is_call = step.verb == Verb::Hypercall;
         // Most accesses need nothing of the host: it has the references and tables that it had.
         let quiet = !is_call && host.journal().is_empty();
@@ -209,7 +218,7 @@ impl Watch {
             if is_call {
                 self.course.begin(Chosen::of(&self.state));
             }
-            let doing = self.take(host, verb, is_call.then_some(&step.args));
+            let doing = self.take(host, is_call.then_some(&step.args));
             if let Outcome::Bug(bug) = outcome {
                 self.alive = false;
                 self.crashed(host, bug);

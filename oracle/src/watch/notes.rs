@@ -5,21 +5,17 @@ use lguest_engine::scenario::hypercall_name;
 
 use super::breach::Oracle;
 use super::justified::{self, Pin};
-use super::leaf::{Leaf, Page};
+use super::leaf::{Leaf, Origin};
 use super::mirror::How;
 use super::told::{Fresh, number};
-use super::walk::{PRESENT, USER, WRITE, frame};
+use super::walk::{PRESENT, frame};
 use super::{Watch, bits};
 use crate::sim::{Note, SimHost};
 
 impl Watch {
     /// Goes through what was noted: the verb of what was being done last.
-    pub(super) fn take(
-        &mut self,
-        host: &SimHost,
-        direct: &'static str,
-        call: Option<&[u32; 5]>,
-    ) -> &'static str {
+    pub(super) fn take(&mut self, host: &SimHost, call: Option<&[u32; 5]>) -> &'static str {
+        let direct = self.verb;
         let (mut verb, mut args) = (direct, call);
         let notes = host.journal().notes();
         for note in notes.iter() {
@@ -30,7 +26,7 @@ impl Watch {
                 }
                 Note::Free(pa) => {
                     self.moved();
-                    self.mirror.gone(*pa, verb);
+                    self.mirror.gone(*pa);
                 }
                 Note::Draw(number) => self.course.draw(*number),
                 Note::Pin {
@@ -43,7 +39,7 @@ impl Watch {
                     // Where a page cannot be had a fault may store that past `set_pte`.
                     self.failed |= pfn.is_none() && !update;
                     if let Some(pfn) = *pfn {
-                        self.mirror.touch(pfn, How::Took, verb);
+                        self.mirror.touch(pfn, How::Took);
                         self.open.push(Pin {
                             addr: *addr,
                             pfn,
@@ -54,11 +50,11 @@ impl Watch {
                         });
                     }
                 }
-                Note::Get(pfn) => self.mirror.touch(*pfn, How::Took, verb),
-                Note::Put(pfn) => self.mirror.touch(*pfn, How::Put, verb),
+                Note::Get(pfn) => self.mirror.touch(*pfn, How::Took),
+                Note::Put(pfn) => self.mirror.touch(*pfn, How::Put),
                 Note::Pte(pa, value) => {
                     let pin = self.open.pop_if(|pin| pin.pfn == frame(*value));
-                    self.stored(*pa, *value, pin, verb, args);
+                    self.stored(*pa, *value, pin, verb, args.is_some());
                 }
                 Note::Upper(pa, value) => {
                     self.moved();
@@ -87,32 +83,26 @@ impl Watch {
         verb
     }
 
-    /// An entry of the lowest level holds this now, for which this pin was made.
+    /// An entry of the lowest level holds this now, for which this pin was made; `by_call`: a call stored it.
     pub(super) fn stored(
         &mut self,
         pa: u32,
         value: u64,
         pin: Option<Pin>,
         verb: &'static str,
-        call: Option<&[u32; 5]>,
+        by_call: bool,
     ) {
         let Some(place) = self.mirror.place(pa) else {
             return self.tell(Oracle::Justified, verb, "a store to what is no table", pa);
         };
         if value & PRESENT == 0 {
             self.orphans.extend(pin.map(|pin| (pin.pfn, verb)));
-            return self.mirror.set(pa, None, verb);
+            return self.mirror.set(pa, None);
         }
-        let rights = value & (WRITE | USER);
-        let mut leaf = Leaf {
-            pfn: frame(value),
-            page: None,
-            clock: self.clock,
-            rights: rights as u32,
-        };
+        let leaf = Leaf::new(value, Origin::own(self.clock));
         if place.vaddr >= self.switcher.addr {
             self.moved();
-            return self.mirror.set(pa, Some(leaf), verb);
+            return self.mirror.set(pa, Some(leaf));
         }
         if let Some(what) = justified::stored(value, pin.as_ref()) {
             self.tell(Oracle::Justified, verb, what, place.vaddr);
@@ -120,20 +110,21 @@ impl Watch {
         if let Some(what) = bits::leaf(value, self.switcher.pae) {
             self.tell(Oracle::Bits, verb, what, place.vaddr);
         }
-        if let Some(pin) = pin {
-            let page = Page::new(pin.addr.wrapping_sub(self.machine.mem_base) >> 12);
-            (leaf.page, leaf.clock) = (Some(page), pin.clock);
-            self.fresh.push(Fresh {
-                vaddr: place.vaddr,
-                root: place.root,
-                page,
-                rights,
-                clock: pin.clock,
-                call: call.copied(),
-                verb,
-            });
-        }
-        self.mirror.set(pa, Some(leaf), verb);
+        let Some(pin) = pin else {
+            return self.mirror.set(pa, Some(leaf));
+        };
+        let page = pin.addr.wrapping_sub(self.machine.mem_base) >> 12;
+        self.fresh.push(Fresh {
+            vaddr: place.vaddr,
+            root: place.root,
+            page,
+            rights: leaf.rights(),
+            clock: pin.clock,
+            stored: self.mirror.clock,
+            by_call,
+        });
+        let origin = Origin::pinned(page, pin.clock);
+        self.mirror.set(pa, Some(Leaf::new(value, origin)));
     }
 
     /// The Switcher may be mapped otherwise than it was.

@@ -32,9 +32,15 @@ pub const LEAKED: &str = "more references than entries";
 /// A table that nobody can find.
 pub const LOST_TABLE: &str = "a table is held that no slot leads to";
 
-/// The first of the touched frames whose count is wrong; `orphans` were pinned for entries that are absent.
-pub fn touched(host: &SimHost, mirror: &Mirror, orphans: &[(u32, &'static str)]) -> Option<Wrong> {
-    let wrong = |touch: &Touch| one(host, mirror, touch.pfn, touch.verb, orphans);
+/// The first of the touched frames whose count is wrong; `orphans` were pinned for entries that are absent, `verb` says
+/// what touched a frame.
+pub fn touched(
+    host: &SimHost,
+    mirror: &Mirror,
+    orphans: &[(u32, &'static str)],
+    verb: impl Fn(&Touch) -> &'static str,
+) -> Option<Wrong> {
+    let wrong = |touch: &Touch| one(host, mirror, touch.pfn, || verb(touch), orphans);
     mirror.touched.iter().find_map(wrong)
 }
 
@@ -44,7 +50,7 @@ fn one(
     host: &SimHost,
     mirror: &Mirror,
     pfn: u32,
-    verb: &'static str,
+    verb: impl Fn() -> &'static str,
     orphans: &[(u32, &'static str)],
 ) -> Option<Wrong> {
     let (held, due) = (host.held(pfn), mirror.due(pfn));
@@ -53,9 +59,9 @@ fn one(
     }
     let orphan = orphans.iter().find(|(of, _)| *of == pfn);
     let (verb, what) = match orphan {
-        _ if held < due => (verb, OUTLIVES),
+        _ if held < due => (verb(), OUTLIVES),
         Some((_, verb)) => (*verb, ORPHAN),
-        None => (verb, LEAKED),
+        None => (verb(), LEAKED),
     };
     Some(Wrong {
         pfn,
@@ -76,7 +82,7 @@ pub fn all(host: &SimHost, mirror: &Mirror, verb: &'static str) -> Option<Wrong>
     }
     let mut counts = held.iter().zip(due);
     let k = counts.position(|(held, due)| held.get() != *due)?;
-    one(host, mirror, first + k as u32, verb, &[])
+    one(host, mirror, first + k as u32, || verb, &[])
 }
 
 /// How many tables the slots lead to; counted from what is there, not from what was noted.

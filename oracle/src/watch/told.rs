@@ -10,10 +10,9 @@
 
 use lguest_engine::State;
 
-use super::course::{Call, Chosen};
-use super::leaf::Page;
+use super::course::{Call, Chosen, Course};
 use super::mirror::Mirror;
-use super::walk::{self, Told, USER, WRITE};
+use super::walk::{self, Told, WRITE};
 use crate::sim::SimHost;
 
 /// Hypercall numbers.
@@ -36,15 +35,15 @@ pub struct Fresh {
     /// Frame of its top level.
     pub root: u32,
     /// The page that was pinned for it.
-    pub page: Page,
-    /// Its rights.
-    pub rights: u64,
+    pub page: u32,
+    /// Its rights, as bits of an entry.
+    pub rights: u32,
     /// When its pin was made.
     pub clock: u32,
-    /// The call that it was stored in, if that was one.
-    pub call: Option<[u32; 5]>,
-    /// The name of what stored it.
-    pub verb: &'static str,
+    /// When it was stored,
+    pub stored: u32,
+    /// by a call.
+    pub by_call: bool,
 }
 
 /// What is said of it is not what it does.
@@ -62,8 +61,9 @@ pub const TWIN: &str =
     "an entry of a second slot for the same table outlives the call that drops it";
 
 /// What the guest said of a fresh entry by SET_PTE: nothing if it was not that call that stored it.
-pub fn by_update(fresh: &Fresh, pae: bool) -> Option<Option<Told>> {
-    let [number, _, vaddr, low, high] = fresh.call?;
+pub fn by_update(fresh: &Fresh, course: &Course, pae: bool) -> Option<Option<Told>> {
+    let call = course.at(fresh.stored).filter(|_| fresh.by_call)?;
+    let [number, _, vaddr, low, high] = call.args;
     if number != number::SET_PTE || vaddr >> 12 != fresh.vaddr >> 12 {
         return None;
     }
@@ -76,9 +76,9 @@ pub fn against(fresh: &Fresh, told: Option<Told>) -> Option<&'static str> {
     let Some(told) = told else {
         return Some(NOWHERE);
     };
-    if !same_page(told.page, fresh.page.number()) {
+    if !same_page(told.page, fresh.page) {
         Some(OTHER_PAGE)
-    } else if fresh.rights & !told.rights & (WRITE | USER) != 0 {
+    } else if u64::from(fresh.rights) & !told.rights != 0 {
         Some(MORE)
     } else {
         None
@@ -96,7 +96,7 @@ pub fn page(host: &SimHost, chosen: &Chosen, slot: usize, pae: bool, vaddr: u32)
     if chosen.linear {
         return Some(linear(vaddr).page);
     }
-    let said = walk::guest(host, chosen.names[slot]?, pae, vaddr);
+    let said = walk::guest(host, chosen.name(slot)?, pae, vaddr);
     Some(said.told?.page)
 }
 
@@ -125,13 +125,15 @@ pub fn by_tables(
     }
     let is = |slot: &lguest_engine::SlotState| slot.pgdir != 0 && slot.pgdir >> 12 == fresh.root;
     let slot = state.slots.iter().position(is)?;
-    Some(walk::guest(host, chosen.names[slot]?, pae, fresh.vaddr))
+    Some(walk::guest(host, chosen.name(slot)?, pae, fresh.vaddr))
 }
 
 /// Where promises are to be kept.
 pub struct Promises<'a> {
     /// The fields after the step; no slot changes its top level once it has one.
     pub state: &'a State,
+    /// What the calls chose.
+    pub course: &'a Course,
     /// Three levels.
     pub pae: bool,
     /// The Switcher's first address.
@@ -149,19 +151,20 @@ impl Promises<'_> {
         let vaddr = self.outlived(host, mirror, call)?;
         let [number, gpgdir, ..] = call.args;
         let by_name = matches!(number, number::SET_PTE | number::SET_PGD);
-        let twins = by_name && call.before.named(gpgdir).count() > 1;
+        let twins = by_name && self.course.before(call).named(gpgdir).count() > 1;
         Some((vaddr, if twins { TWIN } else { OUTLIVED }))
     }
 
     fn outlived(&self, host: &SimHost, mirror: &mut Mirror, call: &Call) -> Option<u32> {
         let [number, a1, a2, ..] = call.args;
         let top = self.switcher - 1;
+        let before = self.course.before(call);
         match number {
             number::SET_PTE if a2 < self.switcher => {
                 let everywhere = a2 >= self.state.kernel_address;
                 let mut found = None;
                 for (i, slot) in self.state.slots.iter().enumerate() {
-                    let name = call.before.names[i];
+                    let name = before.name(i);
                     if name.is_none() || (name != Some(a1) && !everywhere) {
                         continue;
                     }
@@ -182,19 +185,16 @@ impl Promises<'_> {
                 let last = (first | ((1 << shift) - 1)).min(top);
                 self.each(mirror, call, (first, last), |name| name == a1)
             }
-            number::FLUSH_TLB if a1 == 0 => self.users(mirror, call, call.before.current),
+            number::FLUSH_TLB if a1 == 0 => self.users(mirror, call, before.current()),
             number::FLUSH_TLB => self.each(mirror, call, (0, top), |_| true),
             // Of a guest that lives: a second one kills.
             number::LGUEST_INIT => self.each(mirror, call, (0, top), |_| true),
             number::SET_PMD if self.pae => self.each(mirror, call, (0, top), |_| true),
-            number::NEW_PGTABLE if call.before.linear => {
-                self.each(mirror, call, (0, top), |_| true)
-            }
+            number::NEW_PGTABLE if before.linear => self.each(mirror, call, (0, top), |_| true),
             number::NEW_PGTABLE => {
                 // A slot that had no tables has nothing to drop.
-                let slot = call
-                    .took
-                    .filter(|slot| call.before.names[*slot].is_some())?;
+                let slot = call.took.map(usize::from);
+                let slot = slot.filter(|slot| before.name(*slot).is_some())?;
                 self.users(mirror, call, slot)
             }
             _ => None,
@@ -221,8 +221,9 @@ impl Promises<'_> {
         of: impl Fn(u32) -> bool,
     ) -> Option<u32> {
         let mut found = None;
-        for (name, slot) in call.before.names.iter().zip(&self.state.slots) {
-            if name.is_some_and(&of) {
+        let before = self.course.before(call);
+        for (i, slot) in self.state.slots.iter().enumerate() {
+            if before.name(i).is_some_and(&of) {
                 let outlived = mirror.outlived(slot.pgdir >> 12, first, last, call.clock);
                 found = found.or(outlived);
             }

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The records of the entries of one table.
+
+use std::cell::Cell;
+
+use super::leaf::{ACCESSED_DIRTY, Leaf, Origin};
+
+/// Records by the number of their entry: of 1024, or 512 where entries have eight bytes.
+pub struct Leaves {
+    /// A bit for each entry that is present.
+    present: [u64; 16],
+    /// The table as it should be, without what the processor sets: zero where no entry is present.
+    words: [u32; 1024],
+    /// What each entry that is present came from.
+    origins: [Origin; 1024],
+}
+
+impl Default for Leaves {
+    fn default() -> Self {
+        Leaves {
+            present: [0; 16],
+            words: [0; 1024],
+            origins: [Origin::default(); 1024],
+        }
+    }
+}
+
+impl Leaves {
+    fn has(&self, slot: usize) -> bool {
+        self.present[slot / 64 & 15] >> (slot % 64) & 1 != 0
+    }
+
+    fn value(&self, slot: usize, pae: bool) -> u64 {
+        if pae {
+            let low = u64::from(self.words[slot * 2 & 1023]);
+            u64::from(self.words[(slot * 2 + 1) & 1023]) << 32 | low
+        } else {
+            u64::from(self.words[slot & 1023])
+        }
+    }
+
+    /// The record of an entry, if it is present.
+    #[inline]
+    pub fn get(&self, slot: usize, pae: bool) -> Option<Leaf> {
+        let leaf = || Leaf::new(self.value(slot, pae), self.origins[slot & 1023]);
+        self.has(slot).then(leaf)
+    }
+
+    /// What an entry came from, if it is present.
+    pub fn origin_mut(&mut self, slot: usize) -> Option<&mut Origin> {
+        self.has(slot).then(|| &mut self.origins[slot & 1023])
+    }
+
+    /// The record of an entry is this now: that of before.
+    #[inline(always)]
+    pub fn set(&mut self, slot: usize, pae: bool, leaf: Option<Leaf>) -> Option<Leaf> {
+        let old = self.get(slot, pae);
+        let (word, bit) = (slot / 64 & 15, 1 << (slot % 64));
+        let value = match leaf {
+            Some(leaf) => {
+                self.present[word] |= bit;
+                self.origins[slot & 1023] = leaf.origin;
+                leaf.value()
+            }
+            None => {
+                self.present[word] &= !bit;
+                0
+            }
+        };
+        if pae {
+            self.words[slot * 2 & 1023] = value as u32;
+            self.words[(slot * 2 + 1) & 1023] = (value >> 32) as u32;
+        } else {
+            self.words[slot & 1023] = value as u32;
+        }
+        old
+    }
+
+    /// Takes out all that are present.
+    pub fn drain(&mut self, pae: bool, mut each: impl FnMut(Leaf)) {
+        for word in 0..self.present.len() {
+            while self.present[word] != 0 {
+                let slot = word * 64 + self.present[word].trailing_zeros() as usize;
+                if let Some(leaf) = self.set(slot, pae, None) {
+                    each(leaf);
+                }
+            }
+        }
+    }
+
+    /// What each entry that is present came from, with its number.
+    pub fn each_mut(&mut self, mut each: impl FnMut(usize, &mut Origin)) {
+        for (word, bits) in self.present.iter().enumerate() {
+            let mut left = *bits;
+            while left != 0 {
+                let slot = word * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                each(slot, &mut self.origins[slot]);
+            }
+        }
+    }
+
+    /// Whether a table is just as it should be, but for what the processor sets.
+    pub fn are(&self, table: &[Cell<u32>; 1024], pae: bool) -> bool {
+        // Side by side, and without a branch: nearly all tables are.
+        let mut differ = [0; 8];
+        let should = self.words.as_chunks::<8>().0;
+        for (is, should) in table.as_chunks::<8>().0.iter().zip(should) {
+            for ((differ, is), should) in differ.iter_mut().zip(is).zip(should) {
+                *differ |= is.get() ^ should;
+            }
+        }
+        let half = |first: usize| {
+            differ
+                .iter()
+                .skip(first)
+                .step_by(2)
+                .fold(0, |sum, d| sum | d)
+        };
+        let high = if pae { 0 } else { ACCESSED_DIRTY };
+        half(0) & !ACCESSED_DIRTY | half(1) & !high == 0
+    }
+}
