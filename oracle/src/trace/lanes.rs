@@ -98,7 +98,7 @@ impl<A: Side<Host = SimHost>, B: Side<Host = SimHost>> Lanes for Two<A, B> {
 
     fn settle(&mut self) -> Result<(), Difference> {
         self.pair.everything()?;
-        self.watch.everything(&self.pair.b.side, "destroy");
+        self.watch.at_end(&self.pair.b.side);
         Ok(())
     }
 
@@ -203,7 +203,7 @@ impl<A: Side<Host = SimHost>> Lanes for One<A> {
     }
 
     fn settle(&mut self) -> Result<(), Difference> {
-        self.watch.everything(&self.runner.side, "destroy");
+        self.watch.at_end(&self.runner.side);
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 
 use lguest_engine::State;
 
+use super::doing::Doing;
 use super::told::number;
 
 /// What the guest has chosen.
@@ -104,14 +105,19 @@ pub struct Call {
     pub args: [u32; 5],
     /// Entries told since then have this clock or a later one.
     pub clock: u32,
-    /// Its name, in the ring or not.
-    pub verb: &'static str,
     /// The slot that it took for another table, if it did.
     pub took: Option<u8>,
     /// Where in the course that which was chosen before it is kept.
     before: u32,
     /// The same after it.
     after: u32,
+}
+
+impl Call {
+    /// What it is.
+    pub fn verb(&self) -> Doing {
+        Doing::Call(self.args[0])
+    }
 }
 
 /// The calls of a step.
@@ -187,7 +193,7 @@ impl Course {
     }
 
     /// A call is done, or about to be if nothing is noted of it.
-    pub fn call(&mut self, args: &[u32; 5], clock: u32, verb: &'static str) {
+    pub fn call(&mut self, args: &[u32; 5], clock: u32) {
         let before = (self.chosen.len() - 1) as u32;
         let took = match args[0] {
             number::NEW_PGTABLE | number::SET_STACK => self.choose(args),
@@ -197,7 +203,6 @@ impl Course {
         self.calls.push(Call {
             args: *args,
             clock,
-            verb,
             took,
             before,
             after: (self.chosen.len() - 1) as u32,

@@ -3,19 +3,25 @@
 
 use std::cell::Cell;
 
-use lguest_engine::{Machinery, Side};
+use lguest_engine::{Machinery, Side, Verb};
 
 use super::Watch;
 use super::breach::Oracle;
+use super::doing::Doing;
 use super::leaf::{Leaf, Origin};
 use super::walk::PRESENT;
 use super::{justified, references};
 use crate::sim::SimHost;
 
 impl Watch {
+    /// Looks at everything before the guest goes.
+    pub fn at_end<S: Side<Host = SimHost>>(&mut self, side: &S) {
+        self.everything(side, Doing::Step(Verb::Destroy));
+    }
+
     /// Looks at everything: each entry against its record, every count, every table.
     #[inline(never)]
-    pub fn everything<S: Side<Host = SimHost>>(&mut self, side: &S, verb: &'static str) {
+    pub(super) fn everything<S: Side<Host = SimHost>>(&mut self, side: &S, verb: Doing) {
         let host = side.host();
         let mut tables = std::mem::take(&mut self.tables);
         tables.clear();
@@ -34,13 +40,7 @@ impl Watch {
     }
 
     /// The entries of one table.
-    fn standing(
-        &mut self,
-        host: &SimHost,
-        table: u32,
-        words: &[Cell<u32>; 1024],
-        verb: &'static str,
-    ) {
+    fn standing(&mut self, host: &SimHost, table: u32, words: &[Cell<u32>; 1024], verb: Doing) {
         if self.mirror.stands(table, words) {
             return;
         }
@@ -53,7 +53,7 @@ impl Watch {
 
     /// One entry of several, one of which is not as recorded.
     #[cold]
-    fn one(&mut self, host: &SimHost, pa: u32, value: u64, verb: &'static str) {
+    fn one(&mut self, host: &SimHost, pa: u32, value: u64, verb: Doing) {
         // The Switcher's own are looked at when the guest runs.
         let at = self.mirror.place(pa);
         if at.is_some_and(|at| at.vaddr >= self.switcher.addr) {
@@ -78,7 +78,7 @@ impl Watch {
         }
     }
 
-    fn all_counts(&mut self, host: &SimHost, verb: &'static str) {
+    fn all_counts(&mut self, host: &SimHost, verb: Doing) {
         while let Some(wrong) = references::all(host, &self.mirror, verb) {
             self.tell(Oracle::References, wrong.verb, wrong.what, wrong.pfn);
             self.mirror.forgive(wrong.pfn, wrong.held);
@@ -89,7 +89,7 @@ impl Watch {
     }
 
     /// The guest is gone, and nothing is left of it.
-    pub(super) fn gone(&mut self, host: &SimHost, verb: &'static str) {
+    pub(super) fn gone(&mut self, host: &SimHost, verb: Doing) {
         self.all_counts(host, verb);
         if host.tables_held() != 0 {
             self.tell(Oracle::References, verb, "a table is left", 0);

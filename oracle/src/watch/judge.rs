@@ -3,11 +3,12 @@
 //! that an access came to.
 
 use lguest_engine::scenario::step::ACCESS_WRITE;
-use lguest_engine::{Event, Machinery, Outcome, Step};
+use lguest_engine::{Event, Machinery, Outcome, Step, Verb};
 use lguest_shadow::lguest_data;
 
 use super::breach::Oracle;
-use super::course::Chosen;
+use super::course::{Call, Chosen};
+use super::doing::Doing;
 use super::justified::Pin;
 use super::mirror::{How, Touch};
 use super::told::{self, Promises, number};
@@ -15,12 +16,12 @@ use super::walk::{self, PRESENT, Reached, USER, WRITE};
 use super::{Watch, memory, references, switcher};
 use crate::sim::{Note, SimHost};
 
-/// What was seen of the address of an access before it was made.
+/// What was seen of the address of an access before it came to its end.
 #[derive(Clone, Copy, Default)]
 pub struct Before {
     /// What the guest says, if the access may fault: its word may go into the tables that told it.
     pub(super) said: Option<walk::Said>,
-    /// The shadow's entry, if the access may not.
+    /// The shadow's entry: before the access if that may not fault, and after a fault if it was looked for.
     pub(super) hit: Option<Reached>,
 }
 
@@ -88,8 +89,8 @@ impl Watch {
     }
 
     /// What was being done at this clock: a call, or the step.
-    pub(super) fn verb_at(&self, clock: u32) -> &'static str {
-        self.course.at(clock).map_or(self.verb, |call| call.verb)
+    pub(super) fn verb_at(&self, clock: u32) -> Doing {
+        self.course.at(clock).map_or(self.verb, Call::verb)
     }
 
     /// References, of the frames that were touched.
@@ -121,12 +122,7 @@ impl Watch {
     /// Which call put more references of a frame than entries went that named it: the first. Of entries that no note
     /// tells of the pins are open: one may have taken another's place, or have come in an earlier call and gone in one
     /// that stored something or gave a table back.
-    pub(super) fn thief(
-        &self,
-        host: &SimHost,
-        pfn: u32,
-        touched: &[Touch],
-    ) -> Option<&'static str> {
+    pub(super) fn thief(&self, host: &SimHost, pfn: u32, touched: &[Touch]) -> Option<Doing> {
         let mut unseen = 0;
         let mut last = None;
         for touch in touched.iter().filter(|touch| touch.pfn == pfn) {
@@ -172,16 +168,16 @@ impl Watch {
     pub(super) fn promises(&mut self, host: &SimHost) {
         let now = Chosen::of(&self.state);
         if !now.same_tables(self.course.now()) {
-            let chooses = |call: &&super::course::Call| call.args[0] == number::NEW_PGTABLE;
+            let chooses = |call: &&Call| call.args[0] == number::NEW_PGTABLE;
             let calls = self.course.calls();
             let call = calls.iter().rfind(chooses).or(calls.last());
-            let verb = call.map_or("hypercall", |call| call.verb);
+            let verb = call.map_or(Doing::Call(u32::MAX), Call::verb);
             let at = now.name(now.current()).unwrap_or(0);
             self.tell(Oracle::Told, verb, told::CHOICE, at);
         }
         for i in 0..self.course.calls().len() {
             let call = &self.course.calls()[i];
-            let verb = call.verb;
+            let verb = call.verb();
             let promises = Promises {
                 state: &self.state,
                 course: &self.course,
@@ -204,17 +200,17 @@ impl Watch {
                 slot.pgdir != 0 && slot.switcher_mapped && self.switcher.is_lost(host, slot.pgdir);
             let known = std::mem::replace(&mut self.lost[i], is_lost);
             if is_lost && !known {
-                let drops = |call: &&super::course::Call| call.args[0] == number::SET_PGD;
+                let drops = |call: &&Call| call.args[0] == number::SET_PGD;
                 let calls = self.course.calls();
                 let call = calls.iter().rfind(drops).or(calls.last());
-                let verb = call.map_or("hypercall", |call| call.verb);
+                let verb = call.map_or(Doing::Call(u32::MAX), Call::verb);
                 self.tell(Oracle::Switcher, verb, switcher::LOST, slot.gpgdir);
             }
         }
     }
 
     /// The guest ran.
-    pub(super) fn running(&mut self, host: &SimHost, verb: &'static str) {
+    pub(super) fn running(&mut self, host: &SimHost, verb: Doing) {
         let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
         let at = (root, host.cpu());
         if !std::mem::take(&mut self.unseen_by_run) && self.whole == at {
@@ -226,19 +222,19 @@ impl Watch {
         }
     }
 
-    /// The guest's access came to this; `quiet` if nothing was asked of the host.
-    pub(super) fn accessed(&mut self, host: &SimHost, step: &Step, outcome: &Outcome, quiet: bool) {
+    /// The guest's access came to this.
+    pub(super) fn accessed(&mut self, host: &SimHost, step: &Step, outcome: &Outcome) {
         let [vaddr, flags, ..] = step.args;
         let value = match *outcome {
             Outcome::Word(value) => value,
             Outcome::Foreign(pfn) => {
                 let what = "the guest reached a frame that is not its own";
-                return self.tell(Oracle::Justified, "access", what, pfn);
+                return self.tell(Oracle::Justified, Doing::Step(Verb::Access), what, pfn);
             }
             _ => return,
         };
         let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
-        let at = match self.before.hit.filter(|_| quiet) {
+        let at = match self.before.hit {
             Some(at) => Some(at),
             None => walk::shadow(host, root, self.switcher.pae, vaddr),
         };
@@ -248,7 +244,7 @@ impl Watch {
             None => Some("an access came to an end where the guest's tables map nothing"),
         };
         if let Some(what) = wrong {
-            self.tell(Oracle::Memory, "access", what, vaddr);
+            self.tell(Oracle::Memory, Doing::Step(Verb::Access), what, vaddr);
         }
     }
 }

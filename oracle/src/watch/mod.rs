@@ -10,6 +10,7 @@
 pub mod bits;
 pub mod breach;
 pub mod course;
+pub mod doing;
 mod full;
 mod judge;
 pub mod justified;
@@ -30,13 +31,13 @@ use lguest_engine::run::calls;
 use lguest_engine::{Machine, Machinery, Outcome, Side, State, Step, Verb};
 use lguest_shadow::{BugKind, HostBug};
 
-use crate::class::verb_name;
 use crate::sim::SimHost;
 
 pub use breach::{Breach, Oracle};
 pub use watched::{Watchable, Watched};
 
 use course::{Chosen, Course};
+use doing::Doing;
 use justified::Pin;
 use mirror::{How, Mirror, Touch};
 use switcher::Switcher;
@@ -69,7 +70,7 @@ pub struct Watch {
     open: Vec<Pin>,
     /// A pin that was no update's failed in this step.
     failed: bool,
-    orphans: Vec<(u32, &'static str)>,
+    orphans: Vec<(u32, Doing)>,
     fresh: Vec<Fresh>,
     course: Course,
     /// Counts calls and steps.
@@ -87,7 +88,7 @@ pub struct Watch {
     /// What was seen of the address of an access that writes, before it did.
     before: judge::Before,
     /// What the step does.
-    verb: &'static str,
+    verb: Doing,
     /// Number of the step; none for the start.
     step: Option<usize>,
     breaches: Vec<Breach>,
@@ -119,7 +120,7 @@ impl Watch {
             lost: [false; 4],
             owing: Vec::new(),
             before: judge::Before::default(),
-            verb: "",
+            verb: Doing::Start,
             step: None,
             breaches: Vec::new(),
             tables: Vec::new(),
@@ -132,10 +133,10 @@ impl Watch {
         &self.breaches
     }
 
-    fn tell(&mut self, oracle: Oracle, verb: &'static str, what: &'static str, at: u32) {
+    fn tell(&mut self, oracle: Oracle, verb: Doing, what: &'static str, at: u32) {
         let breach = Breach {
             oracle,
-            verb,
+            verb: verb.name(),
             what,
             step: self.step,
             at,
@@ -168,7 +169,7 @@ impl Watch {
         (self.unseen_by_run, self.unseen_by_marks) = (true, true);
         (self.whole, self.lost) = ((0, 0), [false; 4]);
         self.state = State::default();
-        self.verb = verb_name(None);
+        self.verb = Doing::Start;
         self.begin();
         self.take(host, None);
         self.state = side.state();
@@ -192,7 +193,7 @@ impl Watch {
     #[inline]
     pub fn before<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step) {
         self.step = Some(self.step.map_or(0, |step| step + 1));
-        (self.before.said, self.before.hit) = (None, None);
+        self.before = judge::Before::default();
         if step.verb == Verb::Access {
             self.look_before(side.host(), step);
         }
@@ -208,13 +209,17 @@ impl Watch {
 
     fn entered<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step, outcome: &Outcome) {
         let host = side.host();
-        let verb = verb_name(Some(step));
-        self.verb = verb;
         let is_call = step.verb == Verb::Hypercall;
+        let verb = match is_call {
+            true => Doing::Call(step.args[0]),
+            false => Doing::Step(step.verb),
+        };
+        self.verb = verb;
         // Most accesses need nothing of the host: it has the references and tables that it had.
         let quiet = !is_call && host.journal().is_empty();
         if !quiet || matches!(outcome, Outcome::Bug(_)) {
             self.begin();
+            self.before.hit = None;
             if is_call {
                 self.course.begin(Chosen::of(&self.state));
             }
@@ -225,7 +230,11 @@ impl Watch {
                 return self.tell(Oracle::Crash, doing, bug.kind().name(), bug.pfn());
             }
             if is_call {
-                self.state = side.state();
+                // Most calls change no field, and a copy would wait for what was just put together.
+                let state = side.state();
+                if state.differs(&self.state) {
+                    self.state = state;
+                }
             }
             if self.failed || !self.open.is_empty() {
                 self.unseen(host, step);
@@ -241,7 +250,7 @@ impl Watch {
             self.marks(host);
         } else if matches!(step.verb, Verb::Run | Verb::Access) {
             self.running(host, verb);
-            self.accessed(host, step, outcome, quiet);
+            self.accessed(host, step, outcome);
         }
         let now = self.step.is_some_and(|step| step % EVERY == EVERY - 1);
         if step.verb == Verb::Destroy {

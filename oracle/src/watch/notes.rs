@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What was noted in a step, gone through in order: pins, entries as they are stored, tables, and which call did it.
 
-use lguest_engine::scenario::hypercall_name;
-
 use super::breach::Oracle;
+use super::doing::Doing;
 use super::justified::{self, Pin};
 use super::leaf::{Leaf, Origin};
 use super::mirror::How;
@@ -14,7 +13,7 @@ use crate::sim::{Note, SimHost};
 
 impl Watch {
     /// Goes through what was noted: the verb of what was being done last.
-    pub(super) fn take(&mut self, host: &SimHost, call: Option<&[u32; 5]>) -> &'static str {
+    pub(super) fn take(&mut self, host: &SimHost, call: Option<&[u32; 5]>) -> Doing {
         let direct = self.verb;
         let (mut verb, mut args) = (direct, call);
         let notes = host.journal().notes();
@@ -66,11 +65,11 @@ impl Watch {
                 }
                 Note::Ring(of) => {
                     self.tick();
-                    (verb, args) = (hypercall_name(of[0]).unwrap_or("hypercall"), Some(of));
+                    (verb, args) = (Doing::Call(of[0]), Some(of));
                 }
                 Note::RingDone => {
                     if let Some(args) = args {
-                        self.course.call(args, self.clock, verb);
+                        self.course.call(args, self.clock);
                     }
                     self.tick();
                     (verb, args) = (direct, call);
@@ -78,7 +77,7 @@ impl Watch {
             }
         }
         if let Some(args) = args {
-            self.course.call(args, self.clock, verb);
+            self.course.call(args, self.clock);
         }
         verb
     }
@@ -89,7 +88,7 @@ impl Watch {
         pa: u32,
         value: u64,
         pin: Option<Pin>,
-        verb: &'static str,
+        verb: Doing,
         by_call: bool,
     ) {
         let Some(place) = self.mirror.place(pa) else {

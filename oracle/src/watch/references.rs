@@ -7,6 +7,7 @@
 
 use lguest_engine::{Machinery, Side};
 
+use super::doing::Doing;
 use super::mirror::{Mirror, Touch};
 use crate::sim::SimHost;
 
@@ -18,7 +19,7 @@ pub struct Wrong {
     /// References held on it.
     pub held: i32,
     /// Who touched it first in this step.
-    pub verb: &'static str,
+    pub verb: Doing,
     /// What is wrong.
     pub what: &'static str,
 }
@@ -37,8 +38,8 @@ pub const LOST_TABLE: &str = "a table is held that no slot leads to";
 pub fn touched(
     host: &SimHost,
     mirror: &Mirror,
-    orphans: &[(u32, &'static str)],
-    verb: impl Fn(&Touch) -> &'static str,
+    orphans: &[(u32, Doing)],
+    verb: impl Fn(&Touch) -> Doing,
 ) -> Option<Wrong> {
     let wrong = |touch: &Touch| one(host, mirror, touch.pfn, || verb(touch), orphans);
     mirror.touched.iter().find_map(wrong)
@@ -50,8 +51,8 @@ fn one(
     host: &SimHost,
     mirror: &Mirror,
     pfn: u32,
-    verb: impl Fn() -> &'static str,
-    orphans: &[(u32, &'static str)],
+    verb: impl Fn() -> Doing,
+    orphans: &[(u32, Doing)],
 ) -> Option<Wrong> {
     let (held, due) = (host.held(pfn), mirror.due(pfn));
     if held == due {
@@ -72,7 +73,7 @@ fn one(
 }
 
 /// The same for every frame there is.
-pub fn all(host: &SimHost, mirror: &Mirror, verb: &'static str) -> Option<Wrong> {
+pub fn all(host: &SimHost, mirror: &Mirror, verb: Doing) -> Option<Wrong> {
     let (first, _) = host.data_frames();
     let (held, due) = (host.all_held(), mirror.all_due());
     // All of them at once, for they are nearly always right.

@@ -11,12 +11,12 @@ use lguest_shadow::PIN_LIMIT;
 
 use super::Watch;
 use super::course::Call;
+use super::doing::Doing;
 use super::justified::Pin;
 use super::leaf::Leaf;
 use super::matched::Matching;
 use super::told;
 use super::walk::{self, Near, PRESENT, Reached, frame};
-use crate::class::verb_name;
 use crate::sim::SimHost;
 
 /// Pins of one call for stacks, but in rare cases.
@@ -45,7 +45,8 @@ impl Watch {
         let Some(at) = self.below(host, root, step.args[0]) else {
             return;
         };
-        let verb = verb_name(Some(step));
+        self.before.hit = Some(at);
+        let verb = self.verb;
         let pins = |pin: &Pin| pin.pfn == frame(at.value);
         let pin = self.open.iter().rposition(pins);
         // An entry that was told as late as that has its own pin.
@@ -99,7 +100,7 @@ impl Watch {
             self.match_pins(host, &mut room);
             self.mirror.clock = last.clock;
             while let Some(at) = self.changed_at(host, &room.stacks, &last) {
-                self.stored(at.pa, at.value, None, last.verb, true);
+                self.stored(at.pa, at.value, None, last.verb(), true);
                 if self.changed(&at) {
                     // It lies in what is no table of the lowest level any more, and that was told.
                     break;
@@ -142,7 +143,7 @@ impl Watch {
         for (i, at) in found.into_iter().enumerate().rev() {
             if let Some(at) = at {
                 let pin = self.open.remove(i);
-                self.stored(at.pa, at.value, Some(pin), call.verb, true);
+                self.stored(at.pa, at.value, Some(pin), call.verb(), true);
             }
         }
         true
@@ -247,7 +248,7 @@ impl Watch {
 
     /// Looks at every entry there is, once counts are known to be wrong: for what was stored where nobody looked.
     #[cold]
-    pub(super) fn look_everywhere(&mut self, host: &SimHost, verb: &'static str) {
+    pub(super) fn look_everywhere(&mut self, host: &SimHost, verb: Doing) {
         let tables: Vec<u32> = self.mirror.leaf_tables().collect();
         let size = if self.switcher.pae { 8 } else { 4 };
         for table in tables {

@@ -84,7 +84,7 @@ impl<D: Watchable> Drive for Watched<D> {
 
     fn settle(&mut self) -> Result<(), Difference> {
         self.drive.settle()?;
-        self.watch.everything(self.drive.seen(), "destroy");
+        self.watch.at_end(self.drive.seen());
         Ok(())
     }
 
