@@ -61,9 +61,15 @@ impl Chosen {
         (self.used >> slot & 1 != 0).then(|| self.tables[slot])
     }
 
-    /// Slots that go by this name.
-    pub fn named(&self, gpgdir: u32) -> impl Iterator<Item = usize> {
-        (0..4).filter(move |i| self.name(*i) == Some(gpgdir))
+    /// A bit for each slot that is in use.
+    pub fn used(&self) -> Slots {
+        Slots(self.used)
+    }
+
+    /// A bit for each slot that goes by this name.
+    pub fn named(&self, gpgdir: u32) -> Slots {
+        let is = |i: usize| u8::from(self.tables[i] == gpgdir) << i;
+        Slots(self.used & (is(0) | is(1) | is(2) | is(3)))
     }
 
     /// Where its stack may be.
@@ -95,6 +101,36 @@ impl Chosen {
     pub fn same_tables(&self, other: &Chosen) -> bool {
         let of = |chosen: &Chosen| (chosen.tables, chosen.used, chosen.current, chosen.linear);
         of(self) == of(other)
+    }
+}
+
+/// Some of the four slots; goes through them in order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slots(u8);
+
+impl Slots {
+    /// None of them.
+    pub const NONE: Slots = Slots(0);
+
+    /// One of them.
+    pub fn one(slot: usize) -> Self {
+        Slots(1 << (slot & 3))
+    }
+
+    /// Those of them that are among these too.
+    pub fn among(self, these: Slots) -> Self {
+        Slots(self.0 & these.0)
+    }
+}
+
+impl Iterator for Slots {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let first = self.0.trailing_zeros() as usize;
+        self.0 &= self.0.wrapping_sub(1);
+        (first < 4).then_some(first)
     }
 }
 
@@ -165,6 +201,11 @@ impl Course {
     /// The call with this clock.
     pub fn at(&self, clock: u32) -> Option<&Call> {
         self.calls.iter().find(|call| call.clock == clock)
+    }
+
+    /// No call of the step chose anything.
+    pub fn is_plain(&self) -> bool {
+        self.chosen.len() == 1
     }
 
     /// What is chosen by now, in a step that makes calls.

@@ -164,8 +164,8 @@ impl Watch {
         false
     }
 
-    /// What the calls of this step chose, and what each promised to drop.
-    pub(super) fn promises(&mut self, host: &SimHost) {
+    /// The fields are what was followed.
+    fn followed(&mut self) {
         let now = Chosen::of(&self.state);
         if !now.same_tables(self.course.now()) {
             let chooses = |call: &&Call| call.args[0] == number::NEW_PGTABLE;
@@ -174,6 +174,14 @@ impl Watch {
             let verb = call.map_or(Doing::Call(u32::MAX), Call::verb);
             let at = now.name(now.current()).unwrap_or(0);
             self.tell(Oracle::Told, verb, told::CHOICE, at);
+        }
+    }
+
+    /// What the calls of this step chose is what is chosen, and what each promised to drop is gone; `changed`: the fields did.
+    pub(super) fn promises(&mut self, host: &SimHost, changed: bool) {
+        // Where nothing changed and nothing was chosen, the fields are what they were.
+        if changed || !self.course.is_plain() {
+            self.followed();
         }
         for i in 0..self.course.calls().len() {
             let call = &self.course.calls()[i];

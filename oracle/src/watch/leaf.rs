@@ -6,7 +6,7 @@ use super::walk::frame;
 /// Accessed and dirty: what the processor sets in an entry by itself.
 pub const ACCESSED_DIRTY: u32 = 0x60;
 /// Rights, as bits of an entry.
-const RIGHTS: u32 = 6;
+pub const RIGHTS: u32 = 6;
 
 /// The record of a present entry.
 #[derive(Clone, Copy, Debug)]

@@ -215,6 +215,7 @@ impl Watch {
             false => Doing::Step(step.verb),
         };
         self.verb = verb;
+        let mut changed = false;
         // Most accesses need nothing of the host: it has the references and tables that it had.
         let quiet = !is_call && host.journal().is_empty();
         if !quiet || matches!(outcome, Outcome::Bug(_)) {
@@ -232,7 +233,8 @@ impl Watch {
             if is_call {
                 // Most calls change no field, and a copy would wait for what was just put together.
                 let state = side.state();
-                if state.differs(&self.state) {
+                changed = state.differs(&self.state);
+                if changed {
                     self.state = state;
                 }
             }
@@ -246,7 +248,7 @@ impl Watch {
         if !self.alive {
             // Nobody runs what a dead guest left.
         } else if is_call {
-            self.promises(host);
+            self.promises(host, changed);
             self.marks(host);
         } else if matches!(step.verb, Verb::Run | Verb::Access) {
             self.running(host, verb);

@@ -4,7 +4,7 @@
 use super::breach::Oracle;
 use super::doing::Doing;
 use super::justified::{self, Pin};
-use super::leaf::{Leaf, Origin};
+use super::leaf::{Leaf, Origin, Place, RIGHTS};
 use super::mirror::How;
 use super::told::{Fresh, number};
 use super::walk::{PRESENT, frame};
@@ -94,14 +94,32 @@ impl Watch {
         let Some(place) = self.mirror.place(pa) else {
             return self.tell(Oracle::Justified, verb, "a store to what is no table", pa);
         };
-        if value & PRESENT == 0 {
-            self.orphans.extend(pin.map(|pin| (pin.pfn, verb)));
-            return self.mirror.set(pa, None);
-        }
-        let leaf = Leaf::new(value, Origin::own(self.clock));
+        let leaf = match value & PRESENT {
+            0 => {
+                self.orphans.extend(pin.map(|pin| (pin.pfn, verb)));
+                None
+            }
+            _ => Some(Leaf::new(
+                value,
+                self.origin(value, place, pin, verb, by_call),
+            )),
+        };
+        self.mirror.set(pa, leaf);
+    }
+
+    /// What a present entry came from, which is told if it must not be.
+    #[inline]
+    fn origin(
+        &mut self,
+        value: u64,
+        place: Place,
+        pin: Option<Pin>,
+        verb: Doing,
+        by_call: bool,
+    ) -> Origin {
         if place.vaddr >= self.switcher.addr {
             self.moved();
-            return self.mirror.set(pa, Some(leaf));
+            return Origin::own(self.clock);
         }
         if let Some(what) = justified::stored(value, pin.as_ref()) {
             self.tell(Oracle::Justified, verb, what, place.vaddr);
@@ -110,20 +128,19 @@ impl Watch {
             self.tell(Oracle::Bits, verb, what, place.vaddr);
         }
         let Some(pin) = pin else {
-            return self.mirror.set(pa, Some(leaf));
+            return Origin::own(self.clock);
         };
         let page = pin.addr.wrapping_sub(self.machine.mem_base) >> 12;
         self.fresh.push(Fresh {
             vaddr: place.vaddr,
             root: place.root,
             page,
-            rights: leaf.rights(),
+            rights: value as u32 & RIGHTS,
             clock: pin.clock,
             stored: self.mirror.clock,
             by_call,
         });
-        let origin = Origin::pinned(page, pin.clock);
-        self.mirror.set(pa, Some(Leaf::new(value, origin)));
+        Origin::pinned(page, pin.clock)
     }
 
     /// The Switcher may be mapped otherwise than it was.

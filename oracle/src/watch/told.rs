@@ -10,7 +10,7 @@
 
 use lguest_engine::State;
 
-use super::course::{Call, Chosen, Course};
+use super::course::{Call, Chosen, Course, Slots};
 use super::mirror::Mirror;
 use super::walk::{self, Told, WRITE};
 use crate::sim::SimHost;
@@ -157,25 +157,11 @@ impl Promises<'_> {
 
     fn outlived(&self, host: &SimHost, mirror: &mut Mirror, call: &Call) -> Option<u32> {
         let [number, a1, a2, ..] = call.args;
-        let top = self.switcher - 1;
         let before = self.course.before(call);
-        match number {
-            number::SET_PTE if a2 < self.switcher => {
-                let everywhere = a2 >= self.state.kernel_address;
-                let mut found = None;
-                for (i, slot) in self.state.slots.iter().enumerate() {
-                    let name = before.name(i);
-                    if name.is_none() || (name != Some(a1) && !everywhere) {
-                        continue;
-                    }
-                    if let Some(at) = walk::shadow(host, slot.pgdir, self.pae, a2)
-                        && mirror.renew(at.pa, call.clock)
-                    {
-                        found = Some(a2 & !0xfff);
-                    }
-                }
-                found
-            }
+        let top = self.switcher - 1;
+        let users = || Some(self.state.kernel_address.checked_sub(1)?.min(top));
+        let (slots, first, last) = match number {
+            number::SET_PTE => return self.page_outlived(host, mirror, call),
             number::SET_PGD => {
                 let shift = if self.pae { 30 } else { 22 };
                 if a2 >> (32 - shift) != 0 {
@@ -183,49 +169,47 @@ impl Promises<'_> {
                 }
                 let first = a2 << shift;
                 let last = (first | ((1 << shift) - 1)).min(top);
-                self.each(mirror, call, (first, last), |name| name == a1)
+                (before.named(a1), first, last)
             }
-            number::FLUSH_TLB if a1 == 0 => self.users(mirror, call, before.current()),
-            number::FLUSH_TLB => self.each(mirror, call, (0, top), |_| true),
+            number::FLUSH_TLB if a1 == 0 => (Slots::one(before.current()), 0, users()?),
+            number::FLUSH_TLB => (before.used(), 0, top),
             // Of a guest that lives: a second one kills.
-            number::LGUEST_INIT => self.each(mirror, call, (0, top), |_| true),
-            number::SET_PMD if self.pae => self.each(mirror, call, (0, top), |_| true),
-            number::NEW_PGTABLE if before.linear => self.each(mirror, call, (0, top), |_| true),
+            number::LGUEST_INIT => (before.used(), 0, top),
+            number::SET_PMD if self.pae => (before.used(), 0, top),
+            number::NEW_PGTABLE if before.linear => (before.used(), 0, top),
             number::NEW_PGTABLE => {
                 // A slot that had no tables has nothing to drop.
-                let slot = call.took.map(usize::from);
-                let slot = slot.filter(|slot| before.name(*slot).is_some())?;
-                self.users(mirror, call, slot)
+                let took = Slots::one(usize::from(call.took?));
+                (took.among(before.used()), 0, users()?)
             }
-            _ => None,
-        }
-    }
-
-    /// Users' entries of a slot.
-    fn users(&self, mirror: &mut Mirror, call: &Call, slot: usize) -> Option<u32> {
-        let last = self
-            .state
-            .kernel_address
-            .checked_sub(1)?
-            .min(self.switcher - 1);
-        let root = self.state.slots[slot].pgdir >> 12;
-        mirror.outlived(root, 0, last, call.clock)
-    }
-
-    /// Entries of all slots whose names are `of` interest.
-    fn each(
-        &self,
-        mirror: &mut Mirror,
-        call: &Call,
-        (first, last): (u32, u32),
-        of: impl Fn(u32) -> bool,
-    ) -> Option<u32> {
+            _ => return None,
+        };
         let mut found = None;
+        for slot in slots {
+            let root = self.state.slots[slot].pgdir >> 12;
+            let outlived = mirror.outlived(root, first, last, call.clock);
+            found = found.or(outlived);
+        }
+        found
+    }
+
+    /// The same of SET_PTE: the page it speaks of.
+    #[inline]
+    fn page_outlived(&self, host: &SimHost, mirror: &mut Mirror, call: &Call) -> Option<u32> {
+        let [_, gpgdir, vaddr, ..] = call.args;
         let before = self.course.before(call);
-        for (i, slot) in self.state.slots.iter().enumerate() {
-            if before.name(i).is_some_and(&of) {
-                let outlived = mirror.outlived(slot.pgdir >> 12, first, last, call.clock);
-                found = found.or(outlived);
+        let slots = match vaddr {
+            vaddr if vaddr >= self.switcher => Slots::NONE,
+            vaddr if vaddr >= self.state.kernel_address => before.used(),
+            _ => before.named(gpgdir),
+        };
+        let mut found = None;
+        for slot in slots {
+            let root = self.state.slots[slot].pgdir;
+            if let Some(at) = walk::shadow(host, root, self.pae, vaddr)
+                && mirror.renew(at.pa, call.clock)
+            {
+                found = Some(vaddr & !0xfff);
             }
         }
         found

@@ -150,6 +150,7 @@ impl Watch {
     }
 
     /// Matches open pins to entries.
+    #[cold]
     fn match_pins(&mut self, host: &SimHost, room: &mut Room) {
         let Room {
             own,
