@@ -32,5 +32,5 @@ pub fn word(
         });
     }
     let now = host.frame_of(page)?;
-    (host.load(now, at) != Some(value)).then_some(STALE)
+    (now != leaf.pfn() && host.load(now, at) != Some(value)).then_some(STALE)
 }

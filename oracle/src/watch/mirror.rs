@@ -39,8 +39,10 @@ struct Table {
 pub struct Mirror {
     pae: bool,
     tables: Vec<Table>,
-    /// Tables that are live.
+    /// Tables that are live, in the order in which they were handed out,
     live: Vec<u16>,
+    /// and those of the list that are not any more.
+    dead: usize,
     /// Records of tables. They are few and used again at once, whatever frames the tables have: a record for each entry
     /// of each frame would be out of reach of the caches.
     leaves: Vec<Box<Leaves>>,
@@ -89,6 +91,7 @@ impl Mirror {
             pae: false,
             tables: vec![Table::default(); MAX_TABLES as usize],
             live: Vec::new(),
+            dead: 0,
             leaves: Vec::new(),
             unused: Vec::new(),
             due: Vec::new(),
@@ -103,6 +106,7 @@ impl Mirror {
             self.tables[usize::from(i)].live = false;
             self.forget(usize::from(i));
         }
+        self.dead = 0;
         self.pae = pae;
         self.due.clear();
         self.due.resize(frames, 0);
@@ -128,6 +132,12 @@ impl Mirror {
     /// A table page was handed out, all zero.
     pub fn fresh(&mut self, pa: u32) {
         let Some(i) = Self::index(pa) else { return };
+        if self.dead != 0 {
+            // Many go together, and others come when they are gone.
+            let tables = &self.tables;
+            self.live.retain(|i| tables[usize::from(*i)].live);
+            self.dead = 0;
+        }
         let table = &mut self.tables[i];
         if !table.live {
             self.live.push(i as u16);
@@ -147,8 +157,8 @@ impl Mirror {
         let Some(i) = Self::index(pa).filter(|i| self.tables[*i].live) else {
             return;
         };
-        self.live.retain(|live| usize::from(*live) != i);
         self.tables[i].live = false;
+        self.dead += 1;
         let Some(at) = self.released(i) else { return };
         let Self {
             leaves,
@@ -327,8 +337,9 @@ impl Mirror {
     pub fn leaf_tables(&self) -> impl Iterator<Item = u32> {
         self.live
             .iter()
-            .filter(|i| self.tables[usize::from(**i)].level == Level::Leaf)
-            .map(|i| (u32::from(*i) + 1) << 13)
+            .map(|i| (i, &self.tables[usize::from(*i)]))
+            .filter(|(_, table)| table.live && table.level == Level::Leaf)
+            .map(|(i, _)| (u32::from(*i) + 1) << 13)
     }
 
     /// Whether the words of the lowest-level table at `pa` are just what they should be, but for what the processor sets.

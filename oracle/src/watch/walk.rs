@@ -179,11 +179,12 @@ pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
     let read = |at: u32| -> u64 {
         let mut bytes = [0; 8];
         if at & (len - 1) == 0 {
-            // As nearly always.
-            let Some(frame) = host.frame_of(at >> 12) else {
+            // As nearly always. A frame that nobody wrote to has no words.
+            let frame = host.frame_of(at >> 12);
+            let Some(words) = frame.and_then(|frame| host.data(frame)) else {
                 return 0;
             };
-            let word = |i| u64::from(host.load(frame, i).unwrap_or(0));
+            let word = |i: usize| u64::from(words[i & 1023].get());
             let first = (at & 0xfff) as usize / 4;
             let high = if pae { word(first + 1) } else { 0 };
             return high << 32 | word(first);
