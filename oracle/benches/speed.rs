@@ -21,7 +21,10 @@ use lguest_oracle::watch::{Often, Watched};
 /// Scenarios in a batch: each profile has its turns in it.
 const BATCH: u64 = 150;
 /// Rounds, each with scenarios of its own; what is told of a ratio is its median over them.
-const ROUNDS: u64 = 15;
+const ROUNDS: u64 = 9;
+/// Times that each thing is measured in a round, in turns with the others. The best counts: others on the machine make
+/// a thing slower at times, and nothing makes it faster.
+const TIMES: u64 = 4;
 /// Of these scenarios the slow comparison takes one in so many; no divisor of the turns of profiles.
 const SLOW_ONE_IN: usize = 7;
 
@@ -111,11 +114,13 @@ fn boot_rows<C: Drive, P: Drive, B: Drive>(
     let boot = [boot(mode)];
     let rounds: Vec<[f64; 3]> = (0..ROUNDS)
         .map(|_| {
-            [
-                per_second(|| replay(c, &boot)),
-                per_second(|| replay(port, &boot)),
-                per_second(|| replay(both, &boot)),
-            ]
+            best(|| {
+                [
+                    per_second(|| replay(c, &boot)),
+                    per_second(|| replay(port, &boot)),
+                    per_second(|| replay(both, &boot)),
+                ]
+            })
         })
         .collect();
     for (i, what) in [
@@ -129,6 +134,14 @@ fn boot_rows<C: Drive, P: Drive, B: Drive>(
         let speed = median(&rounds, |round| round[i]);
         println!("{:5}  {what:38} {speed:9.0} steps/s", mode_name(mode));
     }
+}
+
+/// The best of each of several speeds.
+fn best<const N: usize>(mut measure: impl FnMut() -> [f64; N]) -> [f64; N] {
+    (0..TIMES).fold([0.0; N], |best, _| {
+        let now = measure();
+        std::array::from_fn(|i| now[i].max(best[i]))
+    })
 }
 
 /// The middle one of what each round gives.
@@ -152,14 +165,16 @@ fn rows<C: Drive, P: Drive, B: Drive, W: Drive, F: Drive>(
         let from = round * BATCH;
         let mut scenarios = Vec::new();
         generate(port, from, 1, mode, Some(&mut scenarios));
-        rounds.push([
-            per_second(|| replay(c, &scenarios)),
-            per_second(|| replay(port, &scenarios)),
-            per_second(|| generate(both, from, 1, mode, None)),
-            per_second(|| replay(both, &scenarios)),
-            per_second(|| generate(full, from, SLOW_ONE_IN, mode, None)),
-            per_second(|| generate(watched, from, 1, mode, None)),
-        ]);
+        rounds.push(best(|| {
+            [
+                per_second(|| replay(c, &scenarios)),
+                per_second(|| replay(port, &scenarios)),
+                per_second(|| generate(both, from, 1, mode, None)),
+                per_second(|| replay(both, &scenarios)),
+                per_second(|| generate(full, from, SLOW_ONE_IN, mode, None)),
+                per_second(|| generate(watched, from, 1, mode, None)),
+            ]
+        }));
     }
     let name = mode_name(mode);
     for (i, what) in [

@@ -37,14 +37,70 @@ pub enum Note {
     RingDone,
 }
 
+/// A note as it is kept: what it tells is found out when it is read.
+#[derive(Clone, Copy)]
+struct Kept {
+    kind: u8,
+    /// Of a pin: it was asked for to be written, and the mapping let the frame be written.
+    write: bool,
+    writable: bool,
+    /// An address, a frame or a number; of a call from the ring, which of `rings` it is.
+    low: u32,
+    /// A value stored, or the frame that was pinned.
+    value: u64,
+}
+
 /// The notes of a step.
 #[derive(Default)]
 pub struct Journal {
     on: Cell<bool>,
     /// What the mapping behind the pin that is noted next allows.
     writable: Cell<bool>,
-    notes: RefCell<Vec<Note>>,
+    notes: RefCell<Vec<Kept>>,
+    rings: RefCell<Vec<[u32; 5]>>,
 }
+
+/// The notes of a step, to be read.
+pub struct Notes<'j> {
+    notes: Ref<'j, Vec<Kept>>,
+    rings: Ref<'j, Vec<[u32; 5]>>,
+}
+
+impl Notes<'_> {
+    /// In order.
+    #[inline]
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Note> {
+        self.notes.iter().map(|kept| kept.read(&self.rings))
+    }
+}
+
+impl Kept {
+    #[inline]
+    fn read(&self, rings: &[[u32; 5]]) -> Note {
+        let low = self.low;
+        match self.kind {
+            1 => Note::Table(low),
+            2 => Note::Free(low),
+            3 => Note::Pin {
+                addr: low,
+                write: self.write,
+                writable: self.writable,
+                pfn: u32::try_from(self.value)
+                    .ok()
+                    .filter(|pfn| *pfn != u32::MAX),
+            },
+            4 => Note::Get(low),
+            5 => Note::Put(low),
+            6 => Note::Ring(rings.get(low as usize).copied().unwrap_or_default()),
+            8 => Note::Draw(low),
+            10 | STORED_AGAIN_KIND => Note::Pte(low, self.value),
+            11 | 12 => Note::Upper(low, self.value),
+            _ => Note::RingDone,
+        }
+    }
+}
+
+const STORED_AGAIN_KIND: u8 = STORED_AGAIN as u8;
 
 /// The number of a lowest-level entry stored as it was: the running hash has no such word.
 pub const STORED_AGAIN: u32 = 13;
@@ -69,6 +125,7 @@ impl Journal {
     pub fn clear(&self) {
         if self.on.get() {
             self.notes.borrow_mut().clear();
+            self.rings.borrow_mut().clear();
         }
     }
 
@@ -79,8 +136,11 @@ impl Journal {
     }
 
     /// The notes since the step began.
-    pub fn notes(&self) -> Ref<'_, Vec<Note>> {
-        self.notes.borrow()
+    pub fn notes(&self) -> Notes<'_> {
+        Notes {
+            notes: self.notes.borrow(),
+            rings: self.rings.borrow(),
+        }
     }
 
     /// Says what the mapping behind the pin that is noted next allows.
@@ -95,6 +155,7 @@ impl Journal {
         match kind {
             6 => len == RING_ENTRY,
             7 => len == 1,
+            9 => false,
             _ => true,
         }
     }
@@ -102,31 +163,28 @@ impl Journal {
     /// Takes up a word of the running hash in the form of [`super::Call`].
     #[inline]
     pub fn note(&self, kind: u32, a: u64, b: u64, bytes: &[u8]) {
-        let low = a as u32;
-        let note = match kind {
-            1 => Note::Table(low),
-            2 => Note::Free(low),
-            3 => Note::Pin {
-                addr: low,
-                write: a >> 32 != 0,
-                writable: self.writable.get(),
-                pfn: u32::try_from(b).ok().filter(|pfn| *pfn != u32::MAX),
-            },
-            4 => Note::Get(low),
-            5 => Note::Put(low),
-            6 if a >> 32 & 0xffff == RING_ENTRY && bytes.len() as u64 == RING_ENTRY => {
-                let mut args = [0; 5];
-                for (arg, word) in args.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                    *arg = u32::from_le_bytes(*word);
-                }
-                Note::Ring(args)
+        if !Self::wants(kind, a) {
+            return;
+        }
+        let mut low = a as u32;
+        if kind == 6 {
+            let Ok(bytes) = <&[u8; RING_ENTRY as usize]>::try_from(bytes) else {
+                return;
+            };
+            let mut args = [0; 5];
+            for (arg, word) in args.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *arg = u32::from_le_bytes(*word);
             }
-            7 if a >> 32 & 0xffff == 1 => Note::RingDone,
-            8 => Note::Draw(low),
-            10 | STORED_AGAIN => Note::Pte(low, b),
-            11 | 12 => Note::Upper(low, b),
-            _ => return,
-        };
-        self.notes.borrow_mut().push(note);
+            let mut rings = self.rings.borrow_mut();
+            low = rings.len() as u32;
+            rings.push(args);
+        }
+        self.notes.borrow_mut().push(Kept {
+            kind: kind as u8,
+            write: a >> 32 != 0,
+            writable: self.writable.get(),
+            low,
+            value: b,
+        });
     }
 }

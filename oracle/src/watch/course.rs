@@ -179,18 +179,17 @@ impl Default for Course {
 }
 
 impl Course {
-    /// A step begins that makes no call.
+    /// A step begins.
     #[inline]
     pub fn clear(&mut self) {
         self.calls.clear();
         self.chosen.truncate(1);
+        (self.drawn, self.denied) = (None, None);
     }
 
-    /// A step begins, and this is chosen.
+    /// At the beginning of the next step this is chosen; until more is said it is what was chosen at that of the last.
     pub fn begin(&mut self, now: Chosen) {
-        self.chosen.truncate(1);
         self.chosen[0] = now;
-        (self.drawn, self.denied) = (None, None);
     }
 
     /// The calls that were made.

@@ -73,6 +73,8 @@ pub struct Watch {
     orphans: Vec<(u32, Doing)>,
     fresh: Vec<Fresh>,
     course: Course,
+    /// The fields changed since it was told what they choose.
+    chosen_anew: bool,
     /// Counts calls and steps.
     clock: u32,
     /// Tables may have moved since the Switcher was last looked at for a run,
@@ -113,6 +115,7 @@ impl Watch {
             orphans: Vec::new(),
             fresh: Vec::new(),
             course: Course::default(),
+            chosen_anew: true,
             clock: 0,
             unseen_by_run: true,
             unseen_by_marks: true,
@@ -172,7 +175,7 @@ impl Watch {
         self.verb = Doing::Start;
         self.begin();
         self.take(host, None);
-        self.state = side.state();
+        (self.state, self.chosen_anew) = (side.state(), true);
         self.alive = *result == Ok(0);
         if self.alive {
             self.counts(host, false);
@@ -221,7 +224,7 @@ impl Watch {
         if !quiet || matches!(outcome, Outcome::Bug(_)) {
             self.begin();
             self.before.hit = None;
-            if is_call {
+            if std::mem::take(&mut self.chosen_anew) {
                 self.course.begin(Chosen::of(&self.state));
             }
             let doing = self.take(host, is_call.then_some(&step.args));
@@ -235,7 +238,7 @@ impl Watch {
                 let state = side.state();
                 changed = state.differs(&self.state);
                 if changed {
-                    self.state = state;
+                    (self.state, self.chosen_anew) = (state, true);
                 }
             }
             if self.failed || !self.open.is_empty() {

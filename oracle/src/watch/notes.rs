@@ -15,69 +15,72 @@ impl Watch {
     /// Goes through what was noted: the verb of what was being done last.
     pub(super) fn take(&mut self, host: &SimHost, call: Option<&[u32; 5]>) -> Doing {
         let direct = self.verb;
-        let (mut verb, mut args) = (direct, call);
+        // Of the call that is being made, if one is: what it is, and its arguments.
+        let (mut verb, mut is_call) = (direct, call.is_some());
+        let mut args = call.copied().unwrap_or_default();
         let notes = host.journal().notes();
         for note in notes.iter() {
             match note {
                 Note::Table(pa) => {
-                    self.course.page(*pa);
-                    self.mirror.fresh(*pa);
+                    self.course.page(pa);
+                    self.mirror.fresh(pa);
                 }
                 Note::Free(pa) => {
                     self.moved();
-                    self.mirror.gone(*pa);
+                    self.mirror.gone(pa);
                 }
-                Note::Draw(number) => self.course.draw(*number),
+                Note::Draw(number) => self.course.draw(number),
                 Note::Pin {
                     addr,
                     write,
                     writable,
                     pfn,
                 } => {
-                    let update = args.is_some_and(|args| args[0] == number::SET_PTE);
+                    let update = is_call && args[0] == number::SET_PTE;
                     // Where a page cannot be had a fault may store that past `set_pte`.
                     self.failed |= pfn.is_none() && !update;
-                    if let Some(pfn) = *pfn {
+                    if let Some(pfn) = pfn {
                         self.mirror.touch(pfn, How::Took);
                         self.open.push(Pin {
-                            addr: *addr,
+                            addr,
                             pfn,
-                            write: *write,
-                            writable: *writable,
+                            write,
+                            writable,
                             clock: self.clock,
                             update,
                         });
                     }
                 }
-                Note::Get(pfn) => self.mirror.touch(*pfn, How::Took),
-                Note::Put(pfn) => self.mirror.touch(*pfn, How::Put),
+                Note::Get(pfn) => self.mirror.touch(pfn, How::Took),
+                Note::Put(pfn) => self.mirror.touch(pfn, How::Put),
                 Note::Pte(pa, value) => {
-                    let pin = self.open.pop_if(|pin| pin.pfn == frame(*value));
-                    self.stored(*pa, *value, pin, verb, args.is_some());
+                    let pin = self.open.pop_if(|pin| pin.pfn == frame(value));
+                    self.stored(pa, value, pin, verb, is_call);
                 }
                 Note::Upper(pa, value) => {
                     self.moved();
-                    let top = self.mirror.is_top(*pa);
-                    if let Some(what) = bits::upper(*value, self.switcher.pae, top) {
-                        self.tell(Oracle::Bits, verb, what, *pa);
+                    let top = self.mirror.is_top(pa);
+                    if let Some(what) = bits::upper(value, self.switcher.pae, top) {
+                        self.tell(Oracle::Bits, verb, what, pa);
                     }
-                    self.mirror.upper(*pa, *value);
+                    self.mirror.upper(pa, value);
                 }
                 Note::Ring(of) => {
                     self.tick();
-                    (verb, args) = (Doing::Call(of[0]), Some(of));
+                    (verb, is_call, args) = (Doing::Call(of[0]), true, of);
                 }
                 Note::RingDone => {
-                    if let Some(args) = args {
-                        self.course.call(args, self.clock);
+                    if is_call {
+                        self.course.call(&args, self.clock);
                     }
                     self.tick();
-                    (verb, args) = (direct, call);
+                    (verb, is_call) = (direct, call.is_some());
+                    args = call.copied().unwrap_or_default();
                 }
             }
         }
-        if let Some(args) = args {
-            self.course.call(args, self.clock);
+        if is_call {
+            self.course.call(&args, self.clock);
         }
         verb
     }
