@@ -177,10 +177,10 @@ impl Watch {
         }
     }
 
-    /// What the calls of this step chose is what is chosen, and what each promised to drop is gone; `changed`: the fields did.
-    pub(super) fn promises(&mut self, host: &SimHost, changed: bool) {
+    /// What the calls of this step chose is what is chosen, and what each promised to drop is gone.
+    pub(super) fn promises(&mut self, host: &SimHost) {
         // Where nothing changed and nothing was chosen, the fields are what they were.
-        if changed || !self.course.is_plain() {
+        if self.changed || !self.course.is_plain() {
             self.followed();
         }
         for i in 0..self.course.calls().len() {
@@ -218,7 +218,7 @@ impl Watch {
     }
 
     /// The guest ran.
-    pub(super) fn running(&mut self, host: &SimHost, verb: Doing) {
+    pub(super) fn running(&mut self, host: &SimHost) {
         let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
         let at = (root, host.cpu());
         if !std::mem::take(&mut self.unseen_by_run) && self.whole == at {
@@ -226,7 +226,7 @@ impl Watch {
         }
         self.whole = at;
         if let Some(what) = self.switcher.at_run(host, root, host.cpu()) {
-            self.tell(Oracle::Switcher, verb, what, root);
+            self.tell(Oracle::Switcher, self.verb, what, root);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::sim::SimHost;
 pub const STALE: &str = "a frame that a copy has replaced";
 
 /// What is wrong with a word that an access at `vaddr` came to along the entry of this record.
+#[inline]
 pub fn word(
     host: &SimHost,
     leaf: &Leaf,

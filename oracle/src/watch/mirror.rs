@@ -248,6 +248,7 @@ impl Mirror {
     }
 
     /// The record of the entry at `pa`, if it is present.
+    #[inline]
     pub fn leaf(&self, pa: u32) -> Option<Leaf> {
         let table = &self.tables[Self::index(pa)?];
         self.leaves_of(table)?.get(self.slot(pa), self.pae)

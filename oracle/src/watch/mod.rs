@@ -73,8 +73,8 @@ pub struct Watch {
     orphans: Vec<(u32, Doing)>,
     fresh: Vec<Fresh>,
     course: Course,
-    /// The fields changed since it was told what they choose.
-    chosen_anew: bool,
+    /// The fields changed in the last step that asked something of the host.
+    changed: bool,
     /// Counts calls and steps.
     clock: u32,
     /// Tables may have moved since the Switcher was last looked at for a run,
@@ -115,7 +115,7 @@ impl Watch {
             orphans: Vec::new(),
             fresh: Vec::new(),
             course: Course::default(),
-            chosen_anew: true,
+            changed: true,
             clock: 0,
             unseen_by_run: true,
             unseen_by_marks: true,
@@ -175,7 +175,7 @@ impl Watch {
         self.verb = Doing::Start;
         self.begin();
         self.take(host, None);
-        (self.state, self.chosen_anew) = (side.state(), true);
+        (self.state, self.changed) = (side.state(), true);
         self.alive = *result == Ok(0);
         if self.alive {
             self.counts(host, false);
@@ -213,56 +213,67 @@ impl Watch {
     fn entered<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step, outcome: &Outcome) {
         let host = side.host();
         let is_call = step.verb == Verb::Hypercall;
-        let verb = match is_call {
+        self.verb = match is_call {
             true => Doing::Call(step.args[0]),
             false => Doing::Step(step.verb),
         };
-        self.verb = verb;
-        let mut changed = false;
         // Most accesses need nothing of the host: it has the references and tables that it had.
         let quiet = !is_call && host.journal().is_empty();
-        if !quiet || matches!(outcome, Outcome::Bug(_)) {
-            self.begin();
-            self.before.hit = None;
-            if std::mem::take(&mut self.chosen_anew) {
-                self.course.begin(Chosen::of(&self.state));
+        if (!quiet || matches!(outcome, Outcome::Bug(_))) && !self.asked(side, step, outcome) {
+            return;
+        }
+        self.alive = side.dead() == 0;
+        if !self.alive {
+            // Nobody runs what a dead guest left.
+        } else if is_call {
+            self.promises(host);
+            self.marks(host);
+        } else if matches!(step.verb, Verb::Run | Verb::Access) {
+            self.running(host);
+            self.accessed(host, step, outcome);
+        }
+        let now = self.step.is_some_and(|step| step % EVERY == EVERY - 1);
+        if step.verb == Verb::Destroy {
+            self.gone(host, self.verb);
+        } else if now || self.often == Often::EachStep {
+            self.everything(side, self.verb);
+        }
+    }
+
+    /// Something was asked of the host: false if that crashed it.
+    #[inline(never)]
+    fn asked<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step, outcome: &Outcome) -> bool {
+        let host = side.host();
+        let is_call = step.verb == Verb::Hypercall;
+        self.begin();
+        self.before.hit = None;
+        if std::mem::take(&mut self.changed) {
+            self.course.begin(Chosen::of(&self.state));
+        }
+        let doing = self.take(host, is_call.then_some(&step.args));
+        if let Outcome::Bug(bug) = outcome {
+            self.alive = false;
+            self.crashed(host, bug);
+            self.tell(Oracle::Crash, doing, bug.kind().name(), bug.pfn());
+            return false;
+        }
+        if is_call {
+            // Most calls change no field, and a copy would wait for what was just put together.
+            let state = side.state();
+            self.changed = state.differs(&self.state);
+            if self.changed {
+                self.state = state;
             }
-            let doing = self.take(host, is_call.then_some(&step.args));
-            if let Outcome::Bug(bug) = outcome {
-                self.alive = false;
-                self.crashed(host, bug);
-                return self.tell(Oracle::Crash, doing, bug.kind().name(), bug.pfn());
-            }
-            if is_call {
-                // Most calls change no field, and a copy would wait for what was just put together.
-                let state = side.state();
-                changed = state.differs(&self.state);
-                if changed {
-                    (self.state, self.chosen_anew) = (state, true);
-                }
-            }
+        }
+        // Nor do many calls need anything of the host.
+        if !host.journal().is_empty() {
             if self.failed || !self.open.is_empty() {
                 self.unseen(host, step);
             }
             self.held_against(host, step);
             self.counts(host, is_call);
         }
-        self.alive = side.dead() == 0;
-        if !self.alive {
-            // Nobody runs what a dead guest left.
-        } else if is_call {
-            self.promises(host, changed);
-            self.marks(host);
-        } else if matches!(step.verb, Verb::Run | Verb::Access) {
-            self.running(host, verb);
-            self.accessed(host, step, outcome);
-        }
-        let now = self.step.is_some_and(|step| step % EVERY == EVERY - 1);
-        if step.verb == Verb::Destroy {
-            self.gone(host, verb);
-        } else if now || self.often == Often::EachStep {
-            self.everything(side, verb);
-        }
+        true
     }
 
     /// Another call or step begins.

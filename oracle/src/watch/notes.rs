@@ -15,6 +15,12 @@ impl Watch {
     /// Goes through what was noted: the verb of what was being done last.
     pub(super) fn take(&mut self, host: &SimHost, call: Option<&[u32; 5]>) -> Doing {
         let direct = self.verb;
+        if host.journal().is_empty() {
+            if let Some(args) = call {
+                self.course.call(args, self.clock);
+            }
+            return direct;
+        }
         // Of the call that is being made, if one is: what it is, and its arguments.
         let (mut verb, mut is_call) = (direct, call.is_some());
         let mut args = call.copied().unwrap_or_default();

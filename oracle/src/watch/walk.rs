@@ -32,31 +32,37 @@ pub struct Reached {
 }
 
 /// The entry at physical address `pa`.
+#[inline]
 pub fn entry(host: &SimHost, pa: u32, pae: bool) -> Option<u64> {
     let page = host.table(pa >> 12)?;
     let at = (pa & 0xfff) as usize / 4;
-    let low = u64::from(page.get(at)?.get());
+    let low = u64::from(page[at & 1023].get());
     if !pae {
         return Some(low);
     }
-    Some(u64::from(page.get(at + 1)?.get()) << 32 | low)
+    Some(u64::from(page[(at + 1) & 1023].get()) << 32 | low)
+}
+
+/// The lower half of an entry above the lowest level: addresses of tables have 32 bits.
+#[inline]
+fn upper(host: &SimHost, pa: u32) -> Option<u32> {
+    let page = host.table(pa >> 12)?;
+    Some(page[(pa & 0xfff) as usize / 4].get())
 }
 
 /// The lowest-level table for an address in the shadow whose top level is at `root`, and the rights that all levels above
 /// it give; nothing where a table is missing.
 fn lowest(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<(u32, u64)> {
+    let present = |entry: &u32| u64::from(*entry) & PRESENT != 0;
     let table = if pae {
-        let top = entry(host, root + (vaddr >> 30) * 8, true)?;
-        if top & PRESENT == 0 {
-            return None;
-        }
-        entry(host, (frame(top) << 12) + (vaddr >> 21 & 0x1ff) * 8, true)?
+        let top = upper(host, root + (vaddr >> 30) * 8).filter(present)?;
+        upper(host, (top & !0xfff) + (vaddr >> 21 & 0x1ff) * 8)
     } else {
-        entry(host, root + (vaddr >> 22) * 4, false)?
+        upper(host, root + (vaddr >> 22) * 4)
     };
+    let table = table.filter(present)?;
     // In three levels the top one has no rights to give.
-    let above = table & (WRITE | USER);
-    (table & PRESENT != 0).then(|| (frame(table) << 12, above))
+    Some((table & !0xfff, u64::from(table) & (WRITE | USER)))
 }
 
 fn in_table(host: &SimHost, (table, above): (u32, u64), pae: bool, vaddr: u32) -> Option<Reached> {
