@@ -27,12 +27,12 @@ impl Default for Leaves {
 
 impl Leaves {
     fn has(&self, slot: usize) -> bool {
-        self.present[slot / 64 & 15] >> (slot % 64) & 1 != 0
+        self.present[(slot / 64) & 15] >> (slot % 64) & 1 != 0
     }
 
     fn value(&self, slot: usize, pae: bool) -> u64 {
         if pae {
-            let low = u64::from(self.words[slot * 2 & 1023]);
+            let low = u64::from(self.words[(slot * 2) & 1023]);
             u64::from(self.words[(slot * 2 + 1) & 1023]) << 32 | low
         } else {
             u64::from(self.words[slot & 1023])
@@ -55,7 +55,7 @@ impl Leaves {
     #[inline(always)]
     pub fn set(&mut self, slot: usize, pae: bool, leaf: Option<Leaf>) -> Option<Leaf> {
         let old = self.get(slot, pae);
-        let (word, bit) = (slot / 64 & 15, 1 << (slot % 64));
+        let (word, bit) = ((slot / 64) & 15, 1 << (slot % 64));
         let value = match leaf {
             Some(leaf) => {
                 self.present[word] |= bit;
@@ -68,7 +68,7 @@ impl Leaves {
             }
         };
         if pae {
-            self.words[slot * 2 & 1023] = value as u32;
+            self.words[(slot * 2) & 1023] = value as u32;
             self.words[(slot * 2 + 1) & 1023] = (value >> 32) as u32;
         } else {
             self.words[slot & 1023] = value as u32;

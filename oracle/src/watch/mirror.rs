@@ -311,27 +311,35 @@ impl Mirror {
         origin.is_some_and(|origin| origin.renew(clock))
     }
 
-    /// The first entry below `root`, from `first` to `last`, that was told before `clock`; all of them pass for told
-    /// from now on.
-    pub fn outlived(&mut self, root: u32, first: u32, last: u32, clock: u32) -> Option<u32> {
+    /// The first entry below one of these `roots`, those of slots, from `first` to `last`, that was told before `clock`;
+    /// all of them pass for told from now on.
+    pub fn outlived(
+        &mut self,
+        roots: [Option<u32>; 4],
+        (first, last): (u32, u32),
+        clock: u32,
+    ) -> Option<u32> {
         let span = if self.pae { 0x1f_ffff } else { 0x3f_ffff };
-        let mut found = None;
+        let mut found = [None; 4];
         for i in &self.live {
             let table = &self.tables[usize::from(*i)];
             let out = table.base > last || table.base | span < first;
-            if table.level != Level::Leaf || table.root != root || out {
+            if table.level != Level::Leaf || out {
                 continue;
             }
-            let Some(at) = table.leaves else { continue };
+            let slot = roots.iter().position(|root| *root == Some(table.root));
+            let (Some(slot), Some(at)) = (slot, table.leaves) else {
+                continue;
+            };
             let leaves = &mut self.leaves[usize::from(at.get()) - 1];
-            leaves.each_mut(|slot, origin| {
-                let vaddr = table.base | (slot as u32) << 12;
+            leaves.each_mut(|entry, origin| {
+                let vaddr = table.base | (entry as u32) << 12;
                 if (first..=last).contains(&vaddr) && origin.renew(clock) {
-                    found = found.or(Some(vaddr));
+                    found[slot] = found[slot].or(Some(vaddr));
                 }
             });
         }
-        found
+        found.into_iter().flatten().next()
     }
 
     /// Physical addresses of live tables of the lowest level.

@@ -184,13 +184,11 @@ impl Promises<'_> {
             }
             _ => return None,
         };
-        let mut found = None;
+        let mut roots = [None; 4];
         for slot in slots {
-            let root = self.state.slots[slot].pgdir >> 12;
-            let outlived = mirror.outlived(root, first, last, call.clock);
-            found = found.or(outlived);
+            roots[slot] = Some(self.state.slots[slot].pgdir >> 12);
         }
-        found
+        mirror.outlived(roots, (first, last), call.clock)
     }
 
     /// The same of SET_PTE: the page it speaks of.
