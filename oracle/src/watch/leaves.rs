@@ -121,3 +121,74 @@ impl Leaves {
         half(0) & !ACCESSED_DIRTY | half(1) & !high == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::{ACCESSED_DIRTY, Leaf, Leaves, Origin};
+
+    /// Some entries by number, the last one too, of frames that differ.
+    fn entries(pae: bool) -> Vec<(usize, u64)> {
+        let last = if pae { 511 } else { 1023 };
+        [0, 63, 64, 300, last]
+            .into_iter()
+            .zip(1..)
+            .map(|(slot, pfn)| (slot, pfn << 12 | 7))
+            .collect()
+    }
+
+    fn filled(pae: bool) -> (Leaves, [Cell<u32>; 1024]) {
+        let (mut leaves, table) = (Leaves::default(), [const { Cell::new(0) }; 1024]);
+        let size = if pae { 2 } else { 1 };
+        for (slot, value) in entries(pae) {
+            let leaf = Leaf::new(value, Origin::pinned(slot as u32, 1));
+            assert!(leaves.set(slot, pae, Some(leaf)).is_none());
+            table[slot * size].set(value as u32);
+        }
+        (leaves, table)
+    }
+
+    #[test]
+    fn a_table_is_as_recorded_but_for_what_the_processor_sets() {
+        for pae in [false, true] {
+            let (leaves, table) = filled(pae);
+            assert!(leaves.are(&table, pae));
+            let size = if pae { 2 } else { 1 };
+            for word in [0, 63 * size, 70 * size, 1023] {
+                let high = pae && word % 2 == 1;
+                for bit in 0..32 {
+                    let is = table[word].get();
+                    table[word].set(is ^ 1 << bit);
+                    let processors = !high && ACCESSED_DIRTY >> bit & 1 != 0;
+                    assert_eq!(
+                        leaves.are(&table, pae),
+                        processors,
+                        "word {word}, bit {bit}"
+                    );
+                    table[word].set(is);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_drained_is_what_was_set_and_nothing_is_left() {
+        for pae in [false, true] {
+            let (mut leaves, _) = filled(pae);
+            for (slot, value) in entries(pae) {
+                let leaf = leaves.get(slot, pae).expect("a record");
+                assert_eq!(
+                    (leaf.value(), leaf.origin.page()),
+                    (value, Some(slot as u32))
+                );
+            }
+            assert!(leaves.get(1, pae).is_none());
+            let mut drained = Vec::new();
+            leaves.drain(pae, |leaf| drained.push(leaf.value()));
+            let values: Vec<u64> = entries(pae).iter().map(|(_, value)| *value).collect();
+            assert_eq!(drained, values);
+            assert!(leaves.are(&[const { Cell::new(0) }; 1024], pae));
+        }
+    }
+}
