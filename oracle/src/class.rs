@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use lguest_engine::scenario::hypercall_name;
 use lguest_engine::{
     Difference, FrameName, Left, Level, Machinery, Outcome, Side, State, Step, Verb,
 };
@@ -11,6 +10,7 @@ use lguest_engine::{
 use crate::drive::End;
 use crate::findings::harms;
 use crate::sim::Call;
+use crate::watch::doing::Doing;
 
 /// What sort of trouble it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -103,13 +103,7 @@ fn what_is_left(left: &Left) -> &'static str {
 
 /// The name of a step's verb: a hypercall goes by its own.
 pub fn verb_name(step: Option<&Step>) -> &'static str {
-    match step {
-        None => "init_guest_pagetable",
-        Some(step) if step.verb == Verb::Hypercall => {
-            hypercall_name(step.args[0]).unwrap_or("hypercall")
-        }
-        Some(step) => step.verb.name(),
-    }
+    step.map_or(Doing::Start, Doing::of).name()
 }
 
 /// What both sides were seen to do in the step in which they differ.

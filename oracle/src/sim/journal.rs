@@ -155,8 +155,9 @@ impl Journal {
         match kind {
             6 => len == RING_ENTRY,
             7 => len == 1,
-            9 => false,
-            _ => true,
+            1..=5 | 8 | 10..=STORED_AGAIN => true,
+            // Messages.
+            _ => false,
         }
     }
 

@@ -134,7 +134,7 @@ mod tests {
         [0, 63, 64, 300, last]
             .into_iter()
             .zip(1..)
-            .map(|(slot, pfn)| (slot, pfn << 12 | 7))
+            .map(|(slot, pfn)| (slot, u64::from(pae) << 63 | pfn << 12 | 7))
             .collect()
     }
 
@@ -145,6 +145,9 @@ mod tests {
             let leaf = Leaf::new(value, Origin::pinned(slot as u32, 1));
             assert!(leaves.set(slot, pae, Some(leaf)).is_none());
             table[slot * size].set(value as u32);
+            if pae {
+                table[slot * size + 1].set((value >> 32) as u32);
+            }
         }
         (leaves, table)
     }

@@ -213,10 +213,7 @@ impl Watch {
     fn entered<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step, outcome: &Outcome) {
         let host = side.host();
         let is_call = step.verb == Verb::Hypercall;
-        self.verb = match is_call {
-            true => Doing::Call(step.args[0]),
-            false => Doing::Step(step.verb),
-        };
+        self.verb = Doing::of(step);
         // Most accesses need nothing of the host: it has the references and tables that it had.
         let quiet = !is_call && host.journal().is_empty();
         if (!quiet || matches!(outcome, Outcome::Bug(_))) && !self.asked(side, step, outcome) {
