@@ -65,11 +65,11 @@ impl Arena {
     /// it stays so, contents and all. False if `pfn` names no table frame, or
     /// the system refuses.
     pub fn commit(&self, pfn: u32) -> bool {
-        let Some(committed) = self.slot(pfn) else {
+        let Some(committed) = self.slot(pfn).filter(|_| pfn != 0) else {
             return false;
         };
         if !committed.get() {
-            let at = self.frame(pfn);
+            let at = self.base.as_ptr().wrapping_add(pfn as usize * PAGE);
             // SAFETY: the page is within the mapping that this arena owns.
             let done =
                 unsafe { libc::mprotect(at.cast(), PAGE, libc::PROT_READ | libc::PROT_WRITE) };
@@ -84,7 +84,7 @@ impl Arena {
         let at = self.accessible(pfn)?;
         // SAFETY: the page is accessible for as long as the arena lives, is
         // aligned, and is only ever seen as cells; any bits are a `u32`.
-        Some(unsafe { &*at.cast() })
+        Some(unsafe { at.cast().as_ref() })
     }
 
     /// A table of the three-level mode, if that frame is accessible.
@@ -92,25 +92,22 @@ impl Arena {
     pub fn longs(&self, pfn: u32) -> Option<&[Cell<u64>; 512]> {
         let at = self.accessible(pfn)?;
         // SAFETY: as in `words`.
-        Some(unsafe { &*at.cast() })
+        Some(unsafe { at.cast().as_ref() })
     }
 
+    /// The place of a frame in `committed`, which has one for 0 too; odd numbers come out beyond its end.
     #[inline]
     fn slot(&self, pfn: u32) -> Option<&Cell<bool>> {
-        if pfn < 2 || !pfn.is_multiple_of(2) {
+        self.committed.get(pfn.rotate_right(1) as usize)
+    }
+
+    #[inline]
+    fn accessible(&self, pfn: u32) -> Option<NonNull<u8>> {
+        if !self.slot(pfn)?.get() {
             return None;
         }
-        self.committed.get(pfn as usize / 2)
-    }
-
-    #[inline]
-    fn accessible(&self, pfn: u32) -> Option<*mut u8> {
-        self.slot(pfn)?.get().then(|| self.frame(pfn))
-    }
-
-    #[inline]
-    fn frame(&self, pfn: u32) -> *mut u8 {
-        self.base.as_ptr().wrapping_add(pfn as usize * PAGE)
+        // SAFETY: a frame that has a place in `committed` lies within the mapping.
+        Some(unsafe { self.base.add(pfn as usize * PAGE) })
     }
 }
 

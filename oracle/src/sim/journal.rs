@@ -3,51 +3,84 @@
 
 use std::cell::{Cell, Ref, RefCell};
 
-/// One thing that happened; numbers of kinds are those of the running hash.
+use lguest_c_reference::NO_PFN;
+
+/// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Note {
+pub enum Kind {
     /// A table page was handed out.
-    Table(u32),
-    /// A table page was taken back: its physical address.
-    Free(u32),
+    Table,
+    /// A table page was taken back.
+    Free,
     /// A page was asked for.
-    Pin {
-        /// Launcher address.
-        addr: u32,
-        /// It was asked for to be written.
-        write: bool,
-        /// The mapping let the frame be written, whatever was asked for.
-        writable: bool,
-        /// The frame, or nothing if it could not be had.
-        pfn: Option<u32>,
-    },
+    Pin,
     /// A reference was taken on a frame.
-    Get(u32),
+    Get,
     /// A reference was put back.
-    Put(u32),
-    /// A random number was drawn.
-    Draw(u32),
-    /// A lowest-level entry at this physical address was set to this value, which it may have had before.
-    Pte(u32, u64),
-    /// A middle or top-level entry did.
-    Upper(u32, u64),
+    Put,
     /// The arguments of a call were taken from the ring.
-    Ring([u32; 5]),
+    Ring,
     /// The call from the ring is done.
     RingDone,
+    /// A random number was drawn.
+    Draw,
+    /// A lowest-level entry was set, to what it held before perhaps.
+    Pte,
+    /// A middle or top-level entry was.
+    Upper,
 }
 
-/// A note as it is kept: what it tells is found out when it is read.
-#[derive(Clone, Copy)]
-struct Kept {
-    kind: u8,
-    /// Of a pin: it was asked for to be written, and the mapping let the frame be written.
-    write: bool,
-    writable: bool,
-    /// An address, a frame or a number; of a call from the ring, which of `rings` it is.
-    low: u32,
-    /// A value stored, or the frame that was pinned.
-    value: u64,
+/// The number of a lowest-level entry stored as it was: the running hash has no such word.
+pub const STORED_AGAIN: u32 = 13;
+
+/// Bytes of one ring entry; nothing else that is read of a guest is as long.
+const RING_ENTRY: u64 = 20;
+
+impl Kind {
+    /// What is noted of a word of the running hash with this number; most copies are of no interest.
+    #[inline(always)]
+    pub fn of(number: u32, a: u64) -> Option<Self> {
+        let len = a >> 32 & 0xffff;
+        Some(match number {
+            1 => Kind::Table,
+            2 => Kind::Free,
+            3 => Kind::Pin,
+            4 => Kind::Get,
+            5 => Kind::Put,
+            6 if len == RING_ENTRY => Kind::Ring,
+            7 if len == 1 => Kind::RingDone,
+            8 => Kind::Draw,
+            10 | STORED_AGAIN => Kind::Pte,
+            11 | 12 => Kind::Upper,
+            // Messages, and other copies.
+            _ => return None,
+        })
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Note {
+    /// What it is.
+    pub kind: Kind,
+    /// Of a pin: it was asked for to be written,
+    pub write: bool,
+    /// and the mapping let the frame be written, whatever was asked for.
+    pub writable: bool,
+    /// The physical address of a table or an entry, the launcher's of a pin, the frame of a reference, the number that
+    /// was drawn, or which of the ring's calls it is.
+    pub about: u32,
+    /// What an entry was set to.
+    pub value: u64,
+}
+
+impl Note {
+    /// The frame that was pinned, if it could be had.
+    #[inline]
+    pub fn pinned(&self) -> Option<u32> {
+        let pfn = self.value as u32;
+        (pfn != NO_PFN).then_some(pfn)
+    }
 }
 
 /// The notes of a step.
@@ -56,57 +89,31 @@ pub struct Journal {
     on: Cell<bool>,
     /// What the mapping behind the pin that is noted next allows.
     writable: Cell<bool>,
-    notes: RefCell<Vec<Kept>>,
+    notes: RefCell<Vec<Note>>,
     rings: RefCell<Vec<[u32; 5]>>,
 }
 
 /// The notes of a step, to be read.
 pub struct Notes<'j> {
-    notes: Ref<'j, Vec<Kept>>,
+    notes: Ref<'j, Vec<Note>>,
     rings: Ref<'j, Vec<[u32; 5]>>,
 }
 
 impl Notes<'_> {
     /// In order.
     #[inline]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Note> {
-        self.notes.iter().map(|kept| kept.read(&self.rings))
+    pub fn list(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// Number and arguments of a call that was taken from the ring.
+    pub fn ring(&self, note: &Note) -> [u32; 5] {
+        self.rings
+            .get(note.about as usize)
+            .copied()
+            .unwrap_or_default()
     }
 }
-
-impl Kept {
-    #[inline]
-    fn read(&self, rings: &[[u32; 5]]) -> Note {
-        let low = self.low;
-        match self.kind {
-            1 => Note::Table(low),
-            2 => Note::Free(low),
-            3 => Note::Pin {
-                addr: low,
-                write: self.write,
-                writable: self.writable,
-                pfn: u32::try_from(self.value)
-                    .ok()
-                    .filter(|pfn| *pfn != u32::MAX),
-            },
-            4 => Note::Get(low),
-            5 => Note::Put(low),
-            6 => Note::Ring(rings.get(low as usize).copied().unwrap_or_default()),
-            8 => Note::Draw(low),
-            10 | STORED_AGAIN_KIND => Note::Pte(low, self.value),
-            11 | 12 => Note::Upper(low, self.value),
-            _ => Note::RingDone,
-        }
-    }
-}
-
-const STORED_AGAIN_KIND: u8 = STORED_AGAIN as u8;
-
-/// The number of a lowest-level entry stored as it was: the running hash has no such word.
-pub const STORED_AGAIN: u32 = 13;
-
-/// Bytes of one ring entry; nothing else that is read of a guest is as long.
-const RING_ENTRY: u64 = 20;
 
 impl Journal {
     /// Whether notes are kept.
@@ -148,44 +155,95 @@ impl Journal {
         self.writable.set(writable);
     }
 
-    /// Whether a note is made of such a word; most copies are of no interest.
-    #[inline(always)]
-    pub fn wants(kind: u32, a: u64) -> bool {
-        let len = a >> 32 & 0xffff;
-        match kind {
-            6 => len == RING_ENTRY,
-            7 => len == 1,
-            1..=5 | 8 | 10..=STORED_AGAIN => true,
-            // Messages.
-            _ => false,
+    /// Takes up a word of the running hash in the form of [`super::Call`], but for a copy's.
+    #[inline(never)]
+    pub fn note(&self, kind: Kind, a: u64, b: u64) {
+        if self.on.get() {
+            self.push(Note {
+                kind,
+                write: a >> 32 != 0,
+                writable: self.writable.get(),
+                about: a as u32,
+                value: b,
+            });
         }
     }
 
-    /// Takes up a word of the running hash in the form of [`super::Call`].
-    #[inline]
-    pub fn note(&self, kind: u32, a: u64, b: u64, bytes: &[u8]) {
-        if !Self::wants(kind, a) {
+    /// Takes up the arguments of a call from the ring; a copy that failed has no bytes, and is none.
+    #[inline(never)]
+    pub fn ring(&self, bytes: &[u8]) {
+        let Ok(bytes) = <&[u8; RING_ENTRY as usize]>::try_from(bytes) else {
             return;
-        }
-        let mut low = a as u32;
-        if kind == 6 {
-            let Ok(bytes) = <&[u8; RING_ENTRY as usize]>::try_from(bytes) else {
-                return;
-            };
+        };
+        if self.on.get() {
             let mut args = [0; 5];
             for (arg, word) in args.iter_mut().zip(bytes.as_chunks::<4>().0) {
                 *arg = u32::from_le_bytes(*word);
             }
             let mut rings = self.rings.borrow_mut();
-            low = rings.len() as u32;
+            self.note(Kind::Ring, rings.len() as u64, 0);
             rings.push(args);
         }
-        self.notes.borrow_mut().push(Kept {
-            kind: kind as u8,
-            write: a >> 32 != 0,
-            writable: self.writable.get(),
-            low,
-            value: b,
-        });
+    }
+
+    #[inline(always)]
+    fn push(&self, note: Note) {
+        let mut notes = self.notes.borrow_mut();
+        if notes.len() == notes.capacity() {
+            // Apart, so that nothing is saved for it where there is room.
+            drop(notes);
+            return self.grow(note);
+        }
+        notes.push(note);
+    }
+
+    #[cold]
+    fn grow(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lguest_c_reference::CallKind;
+
+    use super::{Journal, Kind};
+
+    #[test]
+    fn words_are_noted_by_their_numbers() {
+        let of = |kind: CallKind, len: u64| Kind::of(kind as u32, len << 32);
+        assert_eq!(of(CallKind::GetZeroedPage, 0), Some(Kind::Table));
+        assert_eq!(of(CallKind::FreePage, 0), Some(Kind::Free));
+        assert_eq!(of(CallKind::GetUserPagesFast, 1), Some(Kind::Pin));
+        assert_eq!(of(CallKind::GetPage, 0), Some(Kind::Get));
+        assert_eq!(of(CallKind::PutPage, 0), Some(Kind::Put));
+        assert_eq!(of(CallKind::CopyFromUser, 20), Some(Kind::Ring));
+        assert_eq!(of(CallKind::CopyFromUser, 4), None);
+        assert_eq!(of(CallKind::CopyToUser, 1), Some(Kind::RingDone));
+        assert_eq!(of(CallKind::CopyToUser, 8), None);
+        assert_eq!(of(CallKind::PrandomU32, 0), Some(Kind::Draw));
+        assert_eq!(of(CallKind::Kasprintf, 0), None);
+        assert_eq!(of(CallKind::SetPte, 0), Some(Kind::Pte));
+        assert_eq!(of(CallKind::SetPmd, 0), Some(Kind::Upper));
+        assert_eq!(of(CallKind::SetPgd, 0), Some(Kind::Upper));
+    }
+
+    #[test]
+    fn calls_of_the_ring_have_their_arguments_and_a_copy_that_failed_is_none() {
+        let journal = Journal::default();
+        journal.note(Kind::Put, 1, 0);
+        assert!(journal.is_empty(), "it is not kept yet");
+        journal.keep(true);
+        let entry =
+            |first: u8| std::array::from_fn::<u8, 20, _>(|i| if i == 0 { first } else { 0 });
+        journal.ring(&entry(7));
+        journal.ring(&[]);
+        journal.note(Kind::Put, 1, 0);
+        journal.ring(&entry(9));
+        let notes = journal.notes();
+        let kinds: Vec<Kind> = notes.list().iter().map(|note| note.kind).collect();
+        assert_eq!(kinds, [Kind::Ring, Kind::Put, Kind::Ring]);
+        let args = |i: usize| notes.ring(&notes.list()[i]);
+        assert_eq!((args(0), args(2)), ([7, 0, 0, 0, 0], [9, 0, 0, 0, 0]));
     }
 }

@@ -13,7 +13,7 @@ use lguest_shadow::{BugKind, Entry, Host, HostBug, Mode, PRESENT, Slot};
 
 use super::journal::STORED_AGAIN;
 use super::machinery::TableOf;
-use super::{Call, Journal, SimHost};
+use super::{Call, Kind, SimHost};
 
 impl SimHost {
     /// Counts a kernel call, and lets happen what is planned just before it.
@@ -38,18 +38,15 @@ impl SimHost {
 
     #[inline(always)]
     fn log(&self, kind: CallKind, a: u64, b: u64, bytes: &[u8]) {
-        if self.shared.trace.get() != 0 && (self.logging.get() || Journal::wants(kind as u32, a)) {
-            self.log_call(kind, a, b, bytes);
-        }
-    }
-
-    #[inline(never)]
-    fn log_call(&self, kind: CallKind, a: u64, b: u64, bytes: &[u8]) {
-        if self.journal.is_on() {
-            self.journal.note(kind as u32, a, b, bytes);
-        }
-        if self.logging.get() {
-            self.log_slowly(kind as u32, a, b, bytes);
+        if self.shared.trace.get() != 0 {
+            match Kind::of(kind as u32, a) {
+                Some(Kind::Ring) => self.journal.ring(bytes),
+                Some(kind) => self.journal.note(kind, a, b),
+                None => {}
+            }
+            if self.logging.get() {
+                self.log_slowly(kind as u32, a, b, bytes);
+            }
         }
     }
 
@@ -147,6 +144,7 @@ impl SimHost {
         !self.fails(&self.copies, |quals| quals.fail_copy) && addr >= self.mem_base.get()
     }
 
+    #[inline(always)]
     fn note_copy(&self, kind: CallKind, ok: bool, addr: u32, bytes: &[u8]) {
         self.mix(kind.word(u64::from(ok) << 48 | (bytes.len() as u64) << 32 | u64::from(addr)));
         if ok {
@@ -219,14 +217,7 @@ impl SimHost {
             self.log(kind, slot.pa().into(), value.wide(), &[]);
             slot.set(value);
         } else if self.shared.trace.get() != 0 && kind == CallKind::SetPte && value.wide() != 0 {
-            self.stored_again(slot.pa(), value.wide());
-        }
-    }
-
-    #[inline(never)]
-    fn stored_again(&self, pa: u32, value: u64) {
-        if self.journal.is_on() {
-            self.journal.note(STORED_AGAIN, pa.into(), value, &[]);
+            self.journal.note(Kind::Pte, slot.pa().into(), value.wide());
         }
     }
 }
@@ -409,8 +400,8 @@ impl Callbacks for SimHost {
         if kind == CallKind::SetPte as u32 || kind == STORED_AGAIN {
             self.entry_stored((b >> 12) as u32, b & 1 != 0);
         }
-        if self.journal.is_on() {
-            self.journal.note(kind, a, b, &[]);
+        if let Some(kind) = Kind::of(kind, a) {
+            self.journal.note(kind, a, b);
         }
         if self.logging.get() && kind != STORED_AGAIN {
             self.log_slowly(kind, a, b, &[]);

@@ -18,7 +18,7 @@ use lguest_engine::draw::START;
 use lguest_engine::{Calls, Event, Machine, PageRecord, Quals, Step, Verb};
 
 pub use call::Call;
-pub use journal::{Journal, Note};
+pub use journal::{Journal, Kind, Note};
 pub use lguest_engine::draw::mix;
 pub use memory::{COPIES, MAX_PAGES};
 pub use tables::MAX_TABLES;

@@ -23,8 +23,8 @@ enum FrameState {
 /// Table frames by number: frame `i` of the pool is pfn `2 * (i + 1)`, the odd ones are guards.
 pub struct Tables {
     arena: Arena,
-    state: Vec<Cell<FrameState>>,
-    parent: Vec<Cell<u32>>,
+    state: Box<[Cell<FrameState>; MAX_TABLES as usize]>,
+    parent: Box<[Cell<u32>; MAX_TABLES as usize]>,
     touched: RefCell<Vec<u16>>,
     free_bits: [Cell<u64>; MAX_TABLES as usize / 64],
     queue: RefCell<VecDeque<u16>>,
@@ -40,8 +40,8 @@ impl Tables {
     pub fn new() -> std::io::Result<Self> {
         Ok(Tables {
             arena: Arena::new(MAX_TABLES)?,
-            state: vec![Cell::new(FrameState::Fresh); MAX_TABLES as usize],
-            parent: vec![Cell::new(0); MAX_TABLES as usize],
+            state: Box::new([const { Cell::new(FrameState::Fresh) }; MAX_TABLES as usize]),
+            parent: Box::new([const { Cell::new(0) }; MAX_TABLES as usize]),
             touched: RefCell::default(),
             free_bits: [const { Cell::new(0) }; MAX_TABLES as usize / 64],
             queue: RefCell::default(),
@@ -174,9 +174,11 @@ impl Tables {
         Some(self.parent[i].replace(0))
     }
 
+    /// The place of a frame in the pool, if it is one of it: 0 and odd numbers come out beyond its end.
     #[inline]
     fn index(&self, pfn: u32) -> Option<usize> {
-        (pfn.is_multiple_of(2) && (2..=MAX_TABLES * 2).contains(&pfn)).then(|| pfn as usize / 2 - 1)
+        let i = pfn.rotate_right(1).wrapping_sub(1);
+        (i < MAX_TABLES).then_some(i as usize)
     }
 
     /// The words of a frame that was ever handed out since the reset.

@@ -14,7 +14,7 @@ use super::mirror::{How, Touch};
 use super::told::{self, Promises, number};
 use super::walk::{self, PRESENT, Reached, USER, WRITE};
 use super::{Watch, memory, references, switcher};
-use crate::sim::{Note, SimHost};
+use crate::sim::{Kind, SimHost};
 
 /// What was seen of the address of an access before it came to its end.
 #[derive(Clone, Copy, Default)]
@@ -154,10 +154,10 @@ impl Watch {
     fn drops(&self, host: &SimHost, clock: u32) -> bool {
         let journal = host.journal();
         let mut later = self.clock;
-        for note in journal.notes().iter().rev() {
-            match note {
-                Note::Ring(_) | Note::RingDone => later -= 1,
-                Note::Pte(..) | Note::Free(_) if later == clock => return true,
+        for note in journal.notes().list().iter().rev() {
+            match note.kind {
+                Kind::Ring | Kind::RingDone => later -= 1,
+                Kind::Pte | Kind::Free if later == clock => return true,
                 _ => {}
             }
         }

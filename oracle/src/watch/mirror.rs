@@ -38,7 +38,7 @@ struct Table {
 /// All of it, for one side.
 pub struct Mirror {
     pae: bool,
-    tables: Vec<Table>,
+    tables: Box<[Table; MAX_TABLES as usize]>,
     /// Tables that are live, in the order in which they were handed out,
     live: Vec<u16>,
     /// and those of the list that are not any more.
@@ -89,7 +89,7 @@ impl Mirror {
     pub fn new() -> Self {
         Mirror {
             pae: false,
-            tables: vec![Table::default(); MAX_TABLES as usize],
+            tables: Box::new([Table::default(); MAX_TABLES as usize]),
             live: Vec::new(),
             dead: 0,
             leaves: Vec::new(),
@@ -113,9 +113,11 @@ impl Mirror {
         self.touched.clear();
     }
 
+    /// The place of a table among `tables`: of frame 0 and odd ones, which are none, it lies beyond the end.
+    #[inline]
     fn index(pa: u32) -> Option<usize> {
-        let pfn = pa >> 12;
-        (pfn >= 2 && pfn.is_multiple_of(2) && pfn / 2 <= MAX_TABLES).then(|| pfn as usize / 2 - 1)
+        let i = (pa >> 12).rotate_right(1).wrapping_sub(1);
+        (i < MAX_TABLES).then_some(i as usize)
     }
 
     fn table(&mut self, pa: u32) -> Option<&mut Table> {

@@ -267,7 +267,9 @@ impl Watch {
             if self.failed || !self.open.is_empty() {
                 self.unseen(host, step);
             }
-            self.held_against(host, step);
+            if !self.fresh.is_empty() {
+                self.held_against(host, step);
+            }
             self.counts(host, is_call);
         }
         true

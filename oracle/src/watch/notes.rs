@@ -9,7 +9,7 @@ use super::mirror::How;
 use super::told::{Fresh, number};
 use super::walk::{PRESENT, frame};
 use super::{Watch, bits};
-use crate::sim::{Note, SimHost};
+use crate::sim::{Kind, SimHost};
 
 impl Watch {
     /// Goes through what was noted: the verb of what was being done last.
@@ -25,57 +25,55 @@ impl Watch {
         let (mut verb, mut is_call) = (direct, call.is_some());
         let mut args = call.copied().unwrap_or_default();
         let notes = host.journal().notes();
-        for note in notes.iter() {
-            match note {
-                Note::Table(pa) => {
-                    self.course.page(pa);
-                    self.mirror.fresh(pa);
+        for note in notes.list() {
+            let about = note.about;
+            match note.kind {
+                Kind::Table => {
+                    self.course.page(about);
+                    self.mirror.fresh(about);
                 }
-                Note::Free(pa) => {
+                Kind::Free => {
                     self.moved();
-                    self.mirror.gone(pa);
+                    self.mirror.gone(about);
                 }
-                Note::Draw(number) => self.course.draw(number),
-                Note::Pin {
-                    addr,
-                    write,
-                    writable,
-                    pfn,
-                } => {
+                Kind::Draw => self.course.draw(about),
+                Kind::Pin => {
                     let update = is_call && args[0] == number::SET_PTE;
-                    // Where a page cannot be had a fault may store that past `set_pte`.
-                    self.failed |= pfn.is_none() && !update;
-                    if let Some(pfn) = pfn {
-                        self.mirror.touch(pfn, How::Took);
-                        self.open.push(Pin {
-                            addr,
-                            pfn,
-                            write,
-                            writable,
-                            clock: self.clock,
-                            update,
-                        });
-                    }
+                    let Some(pfn) = note.pinned() else {
+                        // Where a page cannot be had a fault may store that past `set_pte`.
+                        self.failed |= !update;
+                        continue;
+                    };
+                    self.mirror.touch(pfn, How::Took);
+                    self.open.push(Pin {
+                        addr: about,
+                        pfn,
+                        write: note.write,
+                        writable: note.writable,
+                        clock: self.clock,
+                        update,
+                    });
                 }
-                Note::Get(pfn) => self.mirror.touch(pfn, How::Took),
-                Note::Put(pfn) => self.mirror.touch(pfn, How::Put),
-                Note::Pte(pa, value) => {
-                    let pin = self.open.pop_if(|pin| pin.pfn == frame(value));
-                    self.stored(pa, value, pin, verb, is_call);
+                Kind::Get => self.mirror.touch(about, How::Took),
+                Kind::Put => self.mirror.touch(about, How::Put),
+                Kind::Pte => {
+                    let pin = self.open.pop_if(|pin| pin.pfn == frame(note.value));
+                    self.stored(about, note.value, pin, verb, is_call);
                 }
-                Note::Upper(pa, value) => {
+                Kind::Upper => {
                     self.moved();
-                    let top = self.mirror.is_top(pa);
-                    if let Some(what) = bits::upper(value, self.switcher.pae, top) {
-                        self.tell(Oracle::Bits, verb, what, pa);
+                    let top = self.mirror.is_top(about);
+                    if let Some(what) = bits::upper(note.value, self.switcher.pae, top) {
+                        self.tell(Oracle::Bits, verb, what, about);
                     }
-                    self.mirror.upper(pa, value);
+                    self.mirror.upper(about, note.value);
                 }
-                Note::Ring(of) => {
+                Kind::Ring => {
                     self.tick();
-                    (verb, is_call, args) = (Doing::Call(of[0]), true, of);
+                    args = notes.ring(note);
+                    (verb, is_call) = (Doing::Call(args[0]), true);
                 }
-                Note::RingDone => {
+                Kind::RingDone => {
                     if is_call {
                         self.course.call(&args, self.clock);
                     }
