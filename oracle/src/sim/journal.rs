@@ -155,7 +155,7 @@ impl Journal {
         self.writable.set(writable);
     }
 
-    /// Takes up a word of the running hash in the form of [`super::Call`], but for a copy's.
+    /// Notes what a word of the running hash tells, given as in [`super::Call`]; the ring's calls come by `ring`.
     #[inline(never)]
     pub fn note(&self, kind: Kind, a: u64, b: u64) {
         if self.on.get() {
