@@ -95,7 +95,7 @@ impl Arena {
         Some(unsafe { at.cast().as_ref() })
     }
 
-    /// The place of a frame in `committed`, which has one for 0 too; odd numbers come out beyond its end.
+    /// The place of a frame in `committed`; that of frame 0 is never set, and odd numbers come out beyond the end.
     #[inline]
     fn slot(&self, pfn: u32) -> Option<&Cell<bool>> {
         self.committed.get(pfn.rotate_right(1) as usize)

@@ -70,7 +70,7 @@ pub struct Note {
     /// The physical address of a table or an entry, the launcher's of a pin, the frame of a reference, the number that
     /// was drawn, or which of the ring's calls it is.
     pub about: u32,
-    /// What an entry was set to.
+    /// What an entry was set to; of a pin, what [`Note::pinned`] reads.
     pub value: u64,
 }
 
