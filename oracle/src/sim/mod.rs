@@ -21,7 +21,7 @@ pub use call::Call;
 pub use journal::{Journal, Kind, Note};
 pub use lguest_engine::draw::mix;
 pub use memory::{COPIES, MAX_PAGES};
-pub use tables::MAX_TABLES;
+pub use tables::{MAX_TABLES, pool_index};
 
 use memory::Memory;
 use tables::Tables;

@@ -20,6 +20,13 @@ enum FrameState {
     Freed,
 }
 
+/// The index of a frame in the pool, if it is one of it: 0 and odd numbers come out beyond its end.
+#[inline]
+pub fn pool_index(pfn: u32) -> Option<usize> {
+    let i = pfn.rotate_right(1).wrapping_sub(1);
+    (i < MAX_TABLES).then_some(i as usize)
+}
+
 /// Table frames by number: frame `i` of the pool is pfn `2 * (i + 1)`, the odd ones are guards.
 pub struct Tables {
     arena: Arena,
@@ -154,8 +161,7 @@ impl Tables {
     /// Nothing if the address is no table that is held.
     pub fn free(&self, pa: u32) -> Option<u32> {
         let pfn = pa >> 12;
-        let i = self
-            .index(pfn)
+        let i = pool_index(pfn)
             .filter(|i| pa & 0xfff == 0 && self.state[*i].get() == FrameState::Live)?;
         let words = self.arena.words(pfn)?;
         let [even, odd] = self.poison();
@@ -174,17 +180,10 @@ impl Tables {
         Some(self.parent[i].replace(0))
     }
 
-    /// The place of a frame in the pool, if it is one of it: 0 and odd numbers come out beyond its end.
-    #[inline]
-    fn index(&self, pfn: u32) -> Option<usize> {
-        let i = pfn.rotate_right(1).wrapping_sub(1);
-        (i < MAX_TABLES).then_some(i as usize)
-    }
-
     /// The words of a frame that was ever handed out since the reset.
     #[inline]
     pub fn words(&self, pfn: u32) -> Option<&FrameWords> {
-        let i = self.index(pfn)?;
+        let i = pool_index(pfn)?;
         if self.state[i].get() == FrameState::Fresh {
             None
         } else {
@@ -195,7 +194,7 @@ impl Tables {
     /// The same as eight-byte words.
     #[inline]
     pub fn longs(&self, pfn: u32) -> Option<&[Cell<u64>; 512]> {
-        let i = self.index(pfn)?;
+        let i = pool_index(pfn)?;
         if self.state[i].get() == FrameState::Fresh {
             None
         } else {
@@ -205,13 +204,12 @@ impl Tables {
 
     /// The frame is one that the shadow code holds.
     pub fn is_live(&self, pfn: u32) -> bool {
-        self.index(pfn)
-            .is_some_and(|i| self.state[i].get() == FrameState::Live)
+        pool_index(pfn).is_some_and(|i| self.state[i].get() == FrameState::Live)
     }
 
     /// Notes the entry that names a table.
     pub fn set_parent(&self, pfn: u32, entry: u32) {
-        if let Some(i) = self.index(pfn) {
+        if let Some(i) = pool_index(pfn) {
             self.parent[i].set(entry);
         }
     }

@@ -9,7 +9,7 @@ use lguest_c_reference::DATA_BASE;
 
 use super::leaf::{Leaf, Place};
 use super::leaves::Leaves;
-use crate::sim::MAX_TABLES;
+use crate::sim::{MAX_TABLES, pool_index};
 
 /// What a table is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -113,11 +113,10 @@ impl Mirror {
         self.touched.clear();
     }
 
-    /// The place of a table among `tables`: of frame 0 and odd ones, which are none, it lies beyond the end.
+    /// The index of a table among `tables`.
     #[inline]
     fn index(pa: u32) -> Option<usize> {
-        let i = (pa >> 12).rotate_right(1).wrapping_sub(1);
-        (i < MAX_TABLES).then_some(i as usize)
+        pool_index(pa >> 12)
     }
 
     fn table(&mut self, pa: u32) -> Option<&mut Table> {
