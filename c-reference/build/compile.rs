@@ -30,6 +30,15 @@ const KERNEL_FLAGS: [&str; 5] = [
     "-fno-stack-protector",
 ];
 
+/// For speed, with gcc. By itself it calls `release_pgd` for each of a thousand entries that are mostly empty: inlined
+/// into the loops that do so, the original is an eighth faster over a mix of scenarios. And where those loops come to
+/// lie in their cache lines is worth a twentieth: aligned, they lie alike whatever else the program holds.
+const GCC_SPEED: [&str; 3] = [
+    "--param=max-inline-insns-auto=120",
+    "-falign-functions=64",
+    "-falign-loops=32",
+];
+
 /// What the original is known to be warned of; all else is shown.
 const KNOWN_WARNINGS: [&str; 3] = [
     "-Wno-pointer-to-int-cast",
@@ -211,6 +220,10 @@ impl Options {
         );
         if self.outline {
             build.define("LG_OUTLINE", None);
+        }
+        // Where functions are compared one by one, they stay as far apart as gcc leaves them.
+        if !self.outline && !self.instrumented() && build.get_compiler().is_like_gnu() {
+            build.flags(GCC_SPEED);
         }
         if self.llp64 {
             build
