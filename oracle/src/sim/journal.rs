@@ -158,15 +158,29 @@ impl Journal {
     /// Notes what a word of the running hash tells, given as in [`super::Call`]; the ring's calls come by `ring`.
     #[inline(never)]
     pub fn note(&self, kind: Kind, a: u64, b: u64) {
-        if self.on.get() {
-            self.push(Note {
-                kind,
-                write: a >> 32 != 0,
-                writable: self.writable.get(),
-                about: a as u32,
-                value: b,
-            });
+        if !self.on.get() {
+            return;
         }
+        let mut notes = self.notes.borrow_mut();
+        if notes.len() == notes.capacity() {
+            // Apart, and with the numbers as they came: a note that had to be in memory for this would be put together
+            // there part by part, and the processor would wait where it is then copied whole.
+            drop(notes);
+            return self.note_with_room(kind, a, b);
+        }
+        notes.push(Note {
+            kind,
+            write: a >> 32 != 0,
+            writable: self.writable.get(),
+            about: a as u32,
+            value: b,
+        });
+    }
+
+    #[cold]
+    fn note_with_room(&self, kind: Kind, a: u64, b: u64) {
+        self.notes.borrow_mut().reserve(1);
+        self.note(kind, a, b);
     }
 
     /// Takes up the arguments of a call from the ring; a copy that failed has no bytes, and is none.
@@ -184,22 +198,6 @@ impl Journal {
             self.note(Kind::Ring, rings.len() as u64, 0);
             rings.push(args);
         }
-    }
-
-    #[inline(always)]
-    fn push(&self, note: Note) {
-        let mut notes = self.notes.borrow_mut();
-        if notes.len() == notes.capacity() {
-            // Apart, so that nothing is saved for it where there is room.
-            drop(notes);
-            return self.grow(note);
-        }
-        notes.push(note);
-    }
-
-    #[cold]
-    fn grow(&self, note: Note) {
-        self.notes.borrow_mut().push(note);
     }
 }
 
