@@ -179,6 +179,14 @@ impl<'h, C: Callbacks> Original<'h, C> {
         // that looks finds a consistent state, for the C waits for it.
         unsafe { (*self.world.as_ptr()).lg }
     }
+
+    /// One of `lg().pgdirs`, without a copy of them all for an index that is
+    /// not known before.
+    #[inline]
+    pub(crate) fn slot(&self, i: usize) -> c::pgdir {
+        // SAFETY: as in `lg`.
+        unsafe { (*self.world.as_ptr()).lg.pgdirs[i] }
+    }
 }
 
 impl<C: Callbacks> Drop for Original<'_, C> {

@@ -70,7 +70,7 @@ impl<C: Callbacks> Original<'_, C> {
 
     /// One of the four shadows; `i` is 0 to 3.
     pub fn pgdir(&self, i: usize) -> Pgdir {
-        let pgdir = self.lg().pgdirs[i];
+        let pgdir = self.slot(i);
         Pgdir {
             gpgdir: pgdir.gpgdir,
             switcher_mapped: pgdir.switcher_mapped,

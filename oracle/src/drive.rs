@@ -223,11 +223,9 @@ pub fn run<D: Drive, S: Source>(
                 return fail(counts, Some(number), difference);
             }
         }
-        if drive.view().enters(step) {
-            counts.steps += 1;
-        } else {
-            counts.events += 1;
-        }
+        let enters = u64::from(drive.view().enters(step));
+        counts.steps += enters;
+        counts.events += 1 - enters;
         let outcome = match drive.step(step) {
             Ok(outcome) => outcome,
             Err(difference) => {

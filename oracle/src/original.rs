@@ -101,18 +101,8 @@ impl Side for OriginalSide<'_> {
     #[inline]
     fn state(&self) -> State {
         let guest = &self.guest;
-        let mut slots = [SlotState::default(); 4];
-        for (i, slot) in slots.iter_mut().enumerate() {
-            let of = guest.pgdir(i);
-            *slot = SlotState {
-                gpgdir: of.gpgdir,
-                pgdir: of.pgdir,
-                last_host_cpu: of.last_host_cpu,
-                switcher_mapped: of.switcher_mapped,
-            };
-        }
         State {
-            slots,
+            slots: std::array::from_fn(|i| self.slot(i)),
             cpu_pgd: guest.cpu_pgd(),
             linear_pages: guest.linear_pages(),
             kernel_address: guest.kernel_address(),
@@ -122,6 +112,17 @@ impl Side for OriginalSide<'_> {
             stack_pages: guest.stack_pages(),
             next_hcall: guest.next_hcall(),
             dead: guest.dead(),
+        }
+    }
+
+    #[inline]
+    fn slot(&self, i: usize) -> SlotState {
+        let slot = self.guest.pgdir(i & 3);
+        SlotState {
+            gpgdir: slot.gpgdir,
+            pgdir: slot.pgdir,
+            last_host_cpu: slot.last_host_cpu,
+            switcher_mapped: slot.switcher_mapped,
         }
     }
 

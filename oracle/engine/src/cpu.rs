@@ -134,25 +134,84 @@ pub fn chain<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Chain 
 }
 
 /// The last entry that a walk for `vaddr` comes to: how many lie above it, its physical address and its value.
-///
-/// The same as the end of [`chain`], without what leads there.
-#[inline]
 pub fn last<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> Option<(usize, u32, u64)> {
-    let levels: &[(u32, u32)] = if pae { &LEVELS_PAE } else { &LEVELS };
-    let mut found = None;
-    let mut table = root;
-    for (level, &(shift, bits)) in levels.iter().enumerate() {
+    let chain = chain(host, root, pae, vaddr);
+    let above = chain.len.checked_sub(1)?;
+    let &(pa, value) = chain.entries.get(above)?;
+    Some((above, pa, value))
+}
+
+/// The physical address that [`last`] gives, or 0; nothing is kept of what leads there.
+#[inline]
+pub fn last_at<H: Machinery>(host: &H, root: u32, pae: bool, vaddr: u32) -> u32 {
+    if pae {
+        last_in(host, root, &LEVELS_PAE, vaddr)
+    } else {
+        last_in(host, root, &LEVELS, vaddr)
+    }
+}
+
+#[inline(always)]
+fn last_in<H: Machinery>(host: &H, root: u32, levels: &[(u32, u32)], vaddr: u32) -> u32 {
+    let pae = levels.len() == LEVELS_PAE.len();
+    let (mut table, mut last) = (root, 0);
+    for &(shift, bits) in levels {
         let pa = entry_at(table, vaddr, shift, bits, if pae { 8 } else { 4 });
         let Some(value) = entry(host, pa, pae) else {
             break;
         };
-        found = Some((level, pa, value));
+        last = pa;
         if value & P == 0 || (value & ADDRESS) >> 32 != 0 {
             break;
         }
         table = value as u32 & 0xffff_f000;
     }
-    found
+    last
+}
+
+/// What came of one attempt at an access.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Attempt {
+    /// The word read or written.
+    Word(u32),
+    /// The walk led to this frame, which holds no guest memory; all ones where the number has more than 32 bits.
+    Foreign(u32),
+    /// The error code of the fault.
+    Fault(u32),
+}
+
+/// Tries an access: the walk, and then the aligned word of the frame that it gave.
+///
+/// A function of its own: hosts of one type share it whatever side is on them, and so do the processor's caches.
+#[inline(never)]
+pub fn attempt<H: Machinery>(
+    host: &H,
+    root: u32,
+    pae: bool,
+    vaddr: u32,
+    request: Request,
+    value: u32,
+    processor: Processor,
+) -> Attempt {
+    let pfn = match walk(host, root, pae, vaddr, request, false, processor) {
+        Ok(pfn) => pfn,
+        Err(errcode) => return Attempt::Fault(errcode),
+    };
+    let Ok(pfn) = u32::try_from(pfn) else {
+        return Attempt::Foreign(u32::MAX);
+    };
+    let word = (vaddr as usize >> 2) & 1023;
+    if !request.write {
+        return host
+            .load(pfn, word)
+            .map_or(Attempt::Foreign(pfn), Attempt::Word);
+    }
+    if host.store(pfn, word, value) {
+        Attempt::Word(value)
+    } else {
+        Attempt::Foreign(pfn)
+    }
 }
 
 /// Walks the tables at `root` for one access: the physical page it reaches, or the error code of its fault.

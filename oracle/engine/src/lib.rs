@@ -13,6 +13,7 @@ pub mod cpu;
 pub mod digest;
 pub mod draw;
 pub mod observe;
+mod outside;
 pub mod pair;
 pub mod port;
 pub mod record;

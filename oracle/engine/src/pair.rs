@@ -221,7 +221,7 @@ impl<A: Side, B: Side> Pair<A, B> {
     #[inline(always)]
     fn agree(&self, a: Outcome, b: Outcome) -> bool {
         if Self::ALIKE {
-            return a == b;
+            return a.same(b);
         }
         a.canonical(|pfn| self.a.side.host().canonical(pfn))
             == b.canonical(|pfn| self.b.side.host().canonical(pfn))
@@ -276,18 +276,16 @@ impl<A: Side, B: Side> Pair<A, B> {
         }
         let pae = self.a.side.pae();
         let root = self.a.side.current_root();
-        let Some((above, pa, a)) = cpu::last(self.a.side.host(), root, pae, vaddr) else {
-            return Ok(());
-        };
+        let host = self.a.side.host();
+        let pa = cpu::last_at(host, root, pae, vaddr);
+        let a = cpu::entry(host, pa, pae).unwrap_or(0);
         let b = cpu::entry(self.b.side.host(), pa, pae).unwrap_or(0);
-        if a != b {
-            return Err(Difference::Entry {
-                level: Level::down(pae, above),
-                a,
-                b,
-            });
+        if a == b {
+            return Ok(());
         }
-        Ok(())
+        let above = cpu::last(host, root, pae, vaddr).map_or(0, |(above, ..)| above);
+        let level = Level::down(pae, above);
+        Err(Difference::Entry { level, a, b })
     }
 
     /// The same for the stack, which `pin_page` hands to `demand_page`.

@@ -121,12 +121,7 @@ impl<M: Mode, P: Policy, H: PortHost<M>> Side for PortSide<'_, M, P, H> {
     fn state(&self) -> State {
         let cpu = &self.guest.cpus[0];
         State {
-            slots: self.guest.pgdirs.map(|slot| SlotState {
-                gpgdir: slot.gpgdir,
-                pgdir: slot.pgdir,
-                last_host_cpu: slot.last_host_cpu,
-                switcher_mapped: slot.switcher_mapped,
-            }),
+            slots: core::array::from_fn(|i| self.slot(i)),
             cpu_pgd: cpu.cpu_pgd,
             linear_pages: cpu.linear_pages,
             kernel_address: self.guest.kernel_address,
@@ -136,6 +131,17 @@ impl<M: Mode, P: Policy, H: PortHost<M>> Side for PortSide<'_, M, P, H> {
             stack_pages: self.guest.stack_pages,
             next_hcall: cpu.next_hcall,
             dead: self.dead(),
+        }
+    }
+
+    #[inline]
+    fn slot(&self, i: usize) -> SlotState {
+        let slot = &self.guest.pgdirs[i & 3];
+        SlotState {
+            gpgdir: slot.gpgdir,
+            pgdir: slot.pgdir,
+            last_host_cpu: slot.last_host_cpu,
+            switcher_mapped: slot.switcher_mapped,
         }
     }
 

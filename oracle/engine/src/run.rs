@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The executor: does one step of a scenario on one side, as guest, launcher or host would.
 
+use core::mem::discriminant;
+
 use lguest_shadow::{BugKind, HostBug};
 
-use crate::cpu::{self, Processor, Request};
+use crate::cpu::{self, Attempt, Processor, Request};
+use crate::outside::outside;
 use crate::side::{Machinery, Side};
-use crate::{Event, Machine, PageRecord, Step, Verb};
-
-/// Offsets in `struct lguest_data`, in bytes.
-pub mod lguest_data {
-    /// Status of the 64 ring entries, a byte each; 0xff is free.
-    pub const HCALL_STATUS: u32 = 24;
-    /// The ring: 64 entries of five words.
-    pub const HCALLS: u32 = 88;
-    /// The guest kernel's first address.
-    pub const KERNEL_ADDRESS: u32 = 1380;
-    /// Entries of the ring.
-    pub const RING: u32 = 64;
-}
+use crate::{Machine, PageRecord, Step, Verb};
 
 /// What came of a step.
 ///
@@ -25,10 +16,6 @@ pub mod lguest_data {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Outcome {
-    /// The guest is dead or gone: nothing was done.
-    Skipped,
-    /// Done, and there is nothing to return.
-    Done,
     /// What a function returned, or whether memory took a write.
     Value(u32),
     /// `demand_page` mapped the page; what it left in its out-parameter.
@@ -45,19 +32,60 @@ pub enum Outcome {
     Reflected(u32),
     /// A guest access reached I/O memory at this guest-physical address.
     Iomem(u32),
-    /// A guest access lies beyond the segment limit, where the Switcher is.
-    Beyond,
     /// A guest access reached a frame that holds no guest memory: its number.
     Foreign(u32),
-    /// Four faults were fixed and the access still does not succeed.
-    Stuck,
+    /// The guest is dead or gone: nothing was done.
+    Skipped,
+    /// Done, and there is nothing to return.
+    Done,
+    /// A guest access lies beyond the segment limit, where the Switcher is.
+    Beyond,
     /// The guest died during the access.
     Killed,
+    /// Four faults were fixed and the access still does not succeed.
+    Stuck,
     /// The host would have crashed or been corrupted here.
     Bug(HostBug),
 }
 
 impl Outcome {
+    /// Equality, without a jump that depends on what came of the step: this is asked after every one.
+    #[inline(always)]
+    pub fn same(self, other: Outcome) -> bool {
+        if discriminant(&self) != discriminant(&other) {
+            return false;
+        }
+        match (self.word(), other.word()) {
+            (Some(word), Some(of_other)) => word == of_other,
+            _ => match (self, other) {
+                (Outcome::Bug(bug), Outcome::Bug(of_other)) => bug == of_other,
+                _ => true,
+            },
+        }
+    }
+
+    /// The word that goes with the tag.
+    #[inline(always)]
+    fn word(self) -> Option<u32> {
+        match self {
+            Outcome::Value(word)
+            | Outcome::Fixed(word)
+            | Outcome::NotFixed(word)
+            | Outcome::Found(word)
+            | Outcome::NotFound(word)
+            | Outcome::Word(word)
+            | Outcome::Reflected(word)
+            | Outcome::Iomem(word)
+            | Outcome::Foreign(word) => Some(word),
+            Outcome::Skipped
+            | Outcome::Done
+            | Outcome::Beyond
+            | Outcome::Killed
+            | Outcome::Stuck
+            | Outcome::Bug(_) => None,
+        }
+    }
+
     /// The same with frames renumbered.
     #[inline]
     pub fn canonical(self, number: impl Fn(u32) -> u32) -> Outcome {
@@ -164,7 +192,7 @@ impl<S: Side> Runner<S> {
 
     #[inline]
     fn act(&mut self, step: &Step) -> Result<Outcome, HostBug> {
-        let [a0, a1, a2, a3, a4] = step.args;
+        let [a0, a1, a2, ..] = step.args;
         let guest_acts = matches!(
             step.verb,
             Verb::Hypercall
@@ -186,7 +214,6 @@ impl<S: Side> Runner<S> {
                 self.side.do_hypercalls(&step.args)?;
                 Outcome::Done
             }
-            Verb::Async => self.put_async(&step.args),
             Verb::DemandPage => {
                 let demand = self.side.demand_page(a0, a1)?;
                 if demand.fixed {
@@ -203,17 +230,6 @@ impl<S: Side> Runner<S> {
                 },
                 a2,
             )?,
-            Verb::Write | Verb::DeviceWrite => {
-                let bytes = (u64::from(a1) | u64::from(a2) << 32).to_le_bytes();
-                let width = (a3 as usize).min(8);
-                Outcome::Value(self.side.host().guest_write(a0, &bytes[..width]).into())
-            }
-            Verb::Map => Outcome::Value(
-                self.map(a0, a1, u64::from(a2) | u64::from(a3) << 32, a4)
-                    .is_some()
-                    .into(),
-            ),
-            Verb::BootData => Outcome::Value(self.boot_data(a0, a1).into()),
             Verb::Run => {
                 self.side.host().set_cpu(a0);
                 self.side.map_switcher_in_guest()?;
@@ -229,100 +245,23 @@ impl<S: Side> Runner<S> {
                 }
             }
             Verb::Expect => Outcome::Skipped,
-            Verb::Unmap => self.happen(Event::Unmap(a0)),
-            Verb::Protect => self.happen(Event::Protect(a0)),
-            Verb::Unprotect => self.happen(Event::Unprotect(a0)),
-            Verb::Share => self.happen(Event::Share(a0)),
             Verb::Destroy => {
                 self.over = true;
                 self.side.free_guest_pagetable()?;
                 Outcome::Done
             }
+            _ => {
+                let data = self.side.lguest_data();
+                let data = (data != 0).then(|| data.wrapping_sub(self.mem_base));
+                outside(
+                    self.side.host(),
+                    self.side.pae(),
+                    data,
+                    &mut self.ring,
+                    step,
+                )
+            }
         })
-    }
-
-    fn happen(&self, event: Event) -> Outcome {
-        self.side.host().happen(event);
-        Outcome::Done
-    }
-
-    /// The guest's own half of an asynchronous call: into the next ring entry, if that is free.
-    fn put_async(&mut self, args: &[u32; 5]) -> Outcome {
-        let data = self.side.lguest_data();
-        if data == 0 {
-            return Outcome::Value(0);
-        }
-        let base = data.wrapping_sub(self.mem_base);
-        let status = base
-            .wrapping_add(lguest_data::HCALL_STATUS)
-            .wrapping_add(self.ring);
-        let mut free = [0u8; 1];
-        let host = self.side.host();
-        if !host.guest_read(status, &mut free) || free[0] != 0xff {
-            return Outcome::Value(0);
-        }
-        let mut entry = [0u8; 20];
-        for (bytes, arg) in entry.chunks_exact_mut(4).zip(args) {
-            bytes.copy_from_slice(&arg.to_le_bytes());
-        }
-        let at = base
-            .wrapping_add(lguest_data::HCALLS)
-            .wrapping_add(self.ring * 20);
-        let done = host.guest_write(at, &entry) && host.guest_write(status, &[0]);
-        if done {
-            self.ring = (self.ring + 1) % lguest_data::RING;
-        }
-        Outcome::Value(done.into())
-    }
-
-    /// What a guest kernel does before LGUEST_INIT: an empty ring and its kernel address.
-    fn boot_data(&mut self, addr: u32, kernel_address: u32) -> bool {
-        let host = self.side.host();
-        host.guest_write(
-            addr.wrapping_add(lguest_data::HCALL_STATUS),
-            &[0xff; lguest_data::RING as usize],
-        ) && host.guest_write(
-            addr.wrapping_add(lguest_data::KERNEL_ADDRESS),
-            &kernel_address.to_le_bytes(),
-        )
-    }
-
-    /// Writes the guest page-table entries that map `vaddr`; levels that are missing go to page `tables` and the next.
-    fn map(&mut self, gpgdir: u32, vaddr: u32, pte: u64, tables: u32) -> Option<()> {
-        let pae = self.side.pae();
-        let host = self.side.host();
-        let follow = |at: u32, fresh: u32, flags: u32| -> Option<u32> {
-            let mut low = [0u8; 4];
-            if !host.guest_read(at, &mut low) {
-                return None;
-            }
-            let entry = u32::from_le_bytes(low);
-            if entry & 1 != 0 {
-                return Some(entry & 0xffff_f000);
-            }
-            let entry = (u64::from(fresh << 12) | u64::from(flags)).to_le_bytes();
-            host.guest_write(at, if pae { &entry } else { &entry[..4] })
-                .then_some(fresh << 12)
-        };
-        let written = if pae {
-            let pmds = follow(gpgdir.wrapping_add((vaddr >> 30) * 8), tables, 0x1)?;
-            let ptes = follow(
-                pmds.wrapping_add(((vaddr >> 21) & 511) * 8),
-                tables.wrapping_add(1),
-                0x67,
-            )?;
-            host.guest_write(
-                ptes.wrapping_add(((vaddr >> 12) & 511) * 8),
-                &pte.to_le_bytes(),
-            )
-        } else {
-            let ptes = follow(gpgdir.wrapping_add((vaddr >> 22) * 4), tables, 0x67)?;
-            host.guest_write(
-                ptes.wrapping_add(((vaddr >> 12) & 1023) * 4),
-                &(pte as u32).to_le_bytes(),
-            )
-        };
-        written.then_some(())
     }
 
     /// A load or store by the guest: enters it on its host CPU, and again after each fault that is fixed.
@@ -333,12 +272,20 @@ impl<S: Side> Runner<S> {
             if vaddr >= self.switcher {
                 return Ok(Outcome::Beyond);
             }
-            let slot = self.side.current_root();
-            let (host, pae) = (self.side.host(), self.side.pae());
-            let walked = cpu::walk(host, slot, pae, vaddr, request, false, self.processor);
-            let errcode = match walked {
-                Ok(pfn) => return Ok(self.touch(pfn, vaddr, request, value)),
-                Err(errcode) => errcode,
+            let (root, pae) = (self.side.current_root(), self.side.pae());
+            let processor = self.processor;
+            let errcode = match cpu::attempt(
+                self.side.host(),
+                root,
+                pae,
+                vaddr,
+                request,
+                value,
+                processor,
+            ) {
+                Attempt::Word(word) => return Ok(Outcome::Word(word)),
+                Attempt::Foreign(pfn) => return Ok(Outcome::Foreign(pfn)),
+                Attempt::Fault(errcode) => errcode,
             };
             if faults == FAULTS {
                 return Ok(Outcome::Stuck);
@@ -357,23 +304,41 @@ impl<S: Side> Runner<S> {
             }
         }
     }
+}
 
-    /// The access itself, on the aligned word of the frame that the walk gave.
-    fn touch(&self, pfn: u64, vaddr: u32, request: Request, value: u32) -> Outcome {
-        let host = self.side.host();
-        let Ok(pfn) = u32::try_from(pfn) else {
-            return Outcome::Foreign(u32::MAX);
-        };
-        let word = (vaddr as usize >> 2) & 1023;
-        if request.write {
-            if host.store(pfn, word, value) {
-                Outcome::Word(value)
-            } else {
-                Outcome::Foreign(pfn)
+#[cfg(test)]
+mod tests {
+    use lguest_shadow::{BugKind, HostBug};
+
+    use super::Outcome;
+
+    #[test]
+    fn outcomes_are_the_same_where_they_are_equal() {
+        let with: [fn(u32) -> Outcome; 10] = [
+            Outcome::Value,
+            Outcome::Fixed,
+            Outcome::NotFixed,
+            Outcome::Found,
+            Outcome::NotFound,
+            Outcome::Word,
+            Outcome::Reflected,
+            Outcome::Iomem,
+            Outcome::Foreign,
+            |pfn| Outcome::Bug(HostBug::new(BugKind::WildPage, pfn)),
+        ];
+        let without = [
+            Outcome::Skipped,
+            Outcome::Done,
+            Outcome::Beyond,
+            Outcome::Killed,
+            Outcome::Stuck,
+            Outcome::Bug(HostBug::BUG_ON),
+        ];
+        let all = || with.iter().flat_map(|of| [of(0), of(1)]).chain(without);
+        for a in all() {
+            for b in all() {
+                assert_eq!(a.same(b), a == b, "{a:?} and {b:?}");
             }
-        } else {
-            host.load(pfn, word)
-                .map_or(Outcome::Foreign(pfn), Outcome::Word)
         }
     }
 }

@@ -149,17 +149,20 @@ impl State {
     /// Whether anything differs, told without a branch for each field: this runs after every step.
     #[inline(always)]
     pub fn differs(&self, other: &State) -> bool {
-        let mut sum = 0;
+        // Fields that lie side by side where both sides keep them, in one look.
+        let two = |a: u32, b: u32| u64::from(a) | u64::from(b) << 32;
+        let mut sum = two(self.cpu_pgd, self.esp1) ^ two(other.cpu_pgd, other.esp1);
+        sum |= two(self.ss1, self.next_hcall) ^ two(other.ss1, other.next_hcall);
         for (a, b) in self.slots.iter().zip(&other.slots) {
-            sum |= (a.gpgdir ^ b.gpgdir) | (a.pgdir ^ b.pgdir);
-            sum |= (a.last_host_cpu ^ b.last_host_cpu) as u32;
-            sum |= u32::from(a.switcher_mapped ^ b.switcher_mapped);
+            sum |= u64::from((a.gpgdir ^ b.gpgdir) | (a.pgdir ^ b.pgdir));
+            sum |= u64::from((a.last_host_cpu ^ b.last_host_cpu) as u32);
+            sum |= u64::from(a.switcher_mapped) ^ u64::from(b.switcher_mapped);
         }
-        sum |= (self.cpu_pgd ^ other.cpu_pgd) | (self.kernel_address ^ other.kernel_address);
-        sum |= (self.lguest_data ^ other.lguest_data) | (self.ss1 ^ other.ss1);
-        sum |= (self.esp1 ^ other.esp1) | (self.stack_pages ^ other.stack_pages);
-        sum |= (self.next_hcall ^ other.next_hcall) | (self.dead ^ other.dead) as u32;
-        sum |= u32::from(self.linear_pages ^ other.linear_pages);
+        sum |= u64::from(self.kernel_address ^ other.kernel_address);
+        sum |= u64::from(self.lguest_data ^ other.lguest_data);
+        sum |= u64::from(self.stack_pages ^ other.stack_pages);
+        sum |= u64::from((self.dead ^ other.dead) as u32);
+        sum |= u64::from(self.linear_pages) ^ u64::from(other.linear_pages);
         sum != 0
     }
 }
@@ -199,6 +202,10 @@ pub trait Side {
     fn free_guest_pagetable(&mut self) -> Result<(), HostBug>;
     /// What it keeps outside of tables.
     fn state(&self) -> State;
+    /// `State::slots[i]` alone; `i` is 0 to 3.
+    fn slot(&self, i: usize) -> SlotState {
+        self.state().slots[i & 3]
+    }
     /// Stack pages pinned by the last hypercall.
     fn pins(&self) -> u32;
     /// `State::dead` alone.
@@ -207,4 +214,35 @@ pub trait Side {
     fn lguest_data(&self) -> u32;
     /// Physical address of the top level in use.
     fn current_root(&self) -> u32;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn a_state_differs_in_each_of_its_fields() {
+        let changes: [fn(&mut State); 13] = [
+            |state| state.slots[0].gpgdir = 1,
+            |state| state.slots[1].pgdir = 1,
+            |state| state.slots[2].last_host_cpu = -1,
+            |state| state.slots[3].switcher_mapped = true,
+            |state| state.cpu_pgd = 1,
+            |state| state.linear_pages = true,
+            |state| state.kernel_address = 1,
+            |state| state.lguest_data = 1,
+            |state| state.ss1 = 1,
+            |state| state.esp1 = 1,
+            |state| state.stack_pages = 1,
+            |state| state.next_hcall = 1,
+            |state| state.dead = -1,
+        ];
+        let is = State::default();
+        assert!(!is.differs(&is));
+        for (i, change) in changes.iter().enumerate() {
+            let mut other = is;
+            change(&mut other);
+            assert!(is.differs(&other) && other.differs(&is), "change {i}");
+        }
+    }
 }

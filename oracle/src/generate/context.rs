@@ -42,6 +42,11 @@ impl Context {
         self.emitted = 0;
     }
 
+    /// Steps said so far, those that are still to be handed out among them.
+    pub fn said(&self) -> u32 {
+        self.emitted + (self.queue.len() - self.head) as u32
+    }
+
     /// The next step that was said.
     #[inline]
     pub fn first(&self) -> Option<&Step> {
@@ -132,6 +137,8 @@ impl Context {
         self.verb(Verb::Access, [vaddr, u32::from(user) << 1 | 1, value]);
     }
 
+    // Not in `Kernel::act`: nothing is to be saved before its jump.
+    #[inline(never)]
     pub fn run(&mut self) {
         let cpu = self.rng.below(self.machine.cpus.into());
         self.verb(Verb::Run, [cpu, 0, 0]);

@@ -27,7 +27,7 @@ impl<S: Side> Forecast<'_, S> {
                 !self.view.can_run() || self.fault(self.view.gpgdir(), a0, errcode) == Fault::Deadly
             }
             Verb::Run => !self.view.can_run(),
-            Verb::GuestPa => !self.view.state.linear_pages && !self.translates(a0),
+            Verb::GuestPa => !self.view.state().linear_pages && !self.translates(a0),
             Verb::Hypercall | Verb::Async => self.call(&step.args),
             _ => false,
         }
@@ -41,7 +41,7 @@ impl<S: Side> Forecast<'_, S> {
         if vaddr >= self.switcher {
             return Fault::Refused;
         }
-        let (at, entry) = if self.view.state.linear_pages {
+        let (at, entry) = if self.view.state().linear_pages {
             (None, u64::from(vaddr & 0xffff_f000) | RW | P)
         } else {
             match self.view.walk(gpgdir, vaddr) {
@@ -73,7 +73,7 @@ impl<S: Side> Forecast<'_, S> {
 
     fn call(&self, args: &[u32; 5]) -> bool {
         let &[number, a1, a2, a3, a4] = args;
-        let state = &self.view.state;
+        let state = self.view.state();
         if state.lguest_data == 0 {
             return number != call::LGUEST_INIT || !self.init(a1);
         }

@@ -59,7 +59,7 @@ impl Leanings {
         let rng = &mut ctx.rng;
         let limit = ctx.machine.pages << 12;
         match rng.below(64) {
-            0..24 => view.state.slots[rng.below(4) as usize].gpgdir,
+            0..24 => view.state().slots[rng.below(4) as usize].gpgdir,
             24..30 => view.gpgdir(),
             30..54 if !self.gpgdirs.is_empty() => rng.pick(&self.gpgdirs),
             54 => 0,
@@ -84,20 +84,20 @@ impl Leanings {
                 return rng.pick(&self.vaddrs).wrapping_add(rng.below(4) * 4);
             }
             36..42 if !self.vaddrs.is_empty() => rng.pick(&self.vaddrs),
-            42..45 => view.state.esp1.wrapping_sub(1),
-            45..49 => view.state.kernel_address,
+            42..45 => view.state().esp1.wrapping_sub(1),
+            45..49 => view.state().kernel_address,
             49..52 => machine.switcher,
             52 => machine
                 .switcher
                 .wrapping_add(machine.switcher_pages() << 12),
             53 => machine.switcher & 0u32.wrapping_sub(slot),
-            54 => view.state.kernel_address & 0u32.wrapping_sub(slot),
+            54 => view.state().kernel_address & 0u32.wrapping_sub(slot),
             55 => machine.pages << 12,
             56 => machine.device_limit() << 12,
             // In linear mode, where the sum of address and mem_base wraps.
             57 if rng.one_in(2) => machine.mem_base.wrapping_neg(),
             57 => machine.mem_base,
-            58 => view.state.lguest_data,
+            58 => view.state().lguest_data,
             59 => rng.word(),
             60 => slot.wrapping_mul(rng.below(1024)).wrapping_sub(0x1000),
             61 => rng.pick(&[0, 0x1000, u32::MAX, 0x7fff_ffff, 0x8000_0000]),
@@ -194,7 +194,7 @@ impl Leanings {
                     .switcher
                     .wrapping_add((ctx.machine.switcher_pages() - 1) << 12),
             ),
-            6 => paging.top(view.state.kernel_address),
+            6 => paging.top(view.state().kernel_address),
             7 => ctx.rng.below(most),
             _ => paging.top(self.vaddr(ctx, view)),
         }

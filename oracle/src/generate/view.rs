@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The running world as a generator sees it: shadow state, and the guest's own tables as the host would read them.
 
-use lguest_engine::{Machine, Machinery, Runner, Side, State};
+use lguest_engine::{Machine, Machinery, Runner, Side, SlotState, State};
 
 use super::paging::{P, PSE, Paging, TABLE};
 
@@ -21,7 +21,6 @@ pub(super) struct View<'a, S> {
     world: &'a Runner<S>,
     machine: &'a Machine,
     paging: Paging,
-    pub state: State,
 }
 
 impl<'a, S: Side> View<'a, S> {
@@ -33,24 +32,35 @@ impl<'a, S: Side> View<'a, S> {
             paging: Paging {
                 pae: world.side.pae(),
             },
-            state: world.side.state(),
         }
+    }
+
+    /// What the shadow code keeps outside of tables; what is not asked for is not read.
+    #[inline(always)]
+    pub fn state(&self) -> State {
+        self.world.side.state()
+    }
+
+    /// The shadow in use.
+    #[inline]
+    fn current(&self) -> SlotState {
+        self.world.side.slot(self.state().cpu_pgd as usize & 3)
     }
 
     /// The page directory in use, as the guest named it.
     #[inline]
     pub fn gpgdir(&self) -> u32 {
-        self.state.slots[self.state.cpu_pgd as usize & 3].gpgdir
+        self.current().gpgdir
     }
 
     /// Guest-physical address of `lguest_data`.
     pub fn lguest_data(&self) -> u32 {
-        self.state.lguest_data.wrapping_sub(self.machine.mem_base)
+        self.state().lguest_data.wrapping_sub(self.machine.mem_base)
     }
 
     /// One of the four shadows stands for this page directory.
     pub fn knows(&self, gpgdir: u32) -> bool {
-        self.state
+        self.state()
             .slots
             .iter()
             .any(|slot| slot.pgdir != 0 && slot.gpgdir == gpgdir)
@@ -130,7 +140,7 @@ impl<'a, S: Side> View<'a, S> {
     /// The current shadow claims the Switcher and has it: without its tables, a run crashes the host.
     #[inline(always)]
     pub fn can_run(&self) -> bool {
-        let slot = &self.state.slots[self.state.cpu_pgd as usize & 3];
+        let slot = self.current();
         if !slot.switcher_mapped {
             return false;
         }

@@ -181,6 +181,8 @@ impl Kernel {
     }
 
     /// The host has no page for a new top level, and uses the current one again.
+    // Not in `act`, as `unmap_region`.
+    #[cold]
     pub(super) fn out_of_memory<S: Side>(&mut self, ctx: &mut Context, world: &Runner<S>) {
         let state = world.side.state();
         let from = ctx.rng.below(4) as usize;

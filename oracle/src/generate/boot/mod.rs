@@ -78,8 +78,9 @@ struct Process {
 }
 
 /// What the kernel may do next, with its usual weight.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Act {
+    #[default]
     Touch,
     NewPage,
     CopyOnWrite,
@@ -165,6 +166,9 @@ pub(super) struct Kernel {
     /// The process that runs, none while the kernel's own tables are in use.
     current: Option<usize>,
     acts: Wheel,
+    /// The act after this one, drawn before its time: the processor cannot foresee where an act leads, and would wait
+    /// for the draw.
+    next: Act,
 }
 
 impl Kernel {
@@ -182,11 +186,17 @@ impl Kernel {
             *weight = usual * factor;
         }
         self.acts = Wheel::new(&weights);
+        self.next = self.draw_act(rng);
+    }
+
+    fn draw_act(&self, rng: &mut Rng) -> Act {
+        ACTS[self.acts.spin(rng)].0
     }
 
     /// Says the steps of one act.
     pub fn act<S: Side>(&mut self, ctx: &mut Context, world: &Runner<S>) {
-        let index = self.acts.spin(&mut ctx.rng);
+        let drawn = self.next;
+        self.next = self.draw_act(&mut ctx.rng);
         let act = match self.current {
             // A kernel without a process has to make one before anything else is of interest.
             None if ctx.rng.one_in(2) => {
@@ -196,7 +206,7 @@ impl Kernel {
                     Act::Switch
                 }
             }
-            _ => ACTS[index].0,
+            _ => drawn,
         };
         match act {
             Act::Touch => self.touch(ctx),
@@ -222,6 +232,11 @@ impl Kernel {
             Act::Spurious => self.spurious(ctx),
             Act::Age => self.age(ctx),
         }
+    }
+
+    /// The next act looks at the world.
+    pub fn looks_next(&self) -> bool {
+        self.next == Act::OutOfMemory
     }
 
     fn live(&self) -> usize {

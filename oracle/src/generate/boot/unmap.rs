@@ -60,6 +60,8 @@ impl Kernel {
         }
     }
 
+    // Not in `act`: nothing is to be saved before its jump.
+    #[cold]
     pub(super) fn unmap_region(&mut self, ctx: &mut Context) {
         let Some(process) = self.current else { return };
         let region = ctx.rng.below(self.region_count as u32) as usize;

@@ -56,7 +56,7 @@ impl Chaos {
                         .pick(&[0x69, 0x69, 1, 0x79, 0xffff_fffd, 0x68, 0x6b, u32::MAX]);
                 let pages = ctx.rng.pick(&[0, 1, 1, 2, 2, 2, 2, 3, 4, 64, 65]);
                 let esp = match ctx.rng.below(4) {
-                    0 => view.state.esp1.wrapping_add(ctx.rng.pick(&[
+                    0 => view.state().esp1.wrapping_add(ctx.rng.pick(&[
                         0,
                         4,
                         0xffff_fffc,

@@ -72,7 +72,7 @@ fn scene<S: Side>(ctx: &mut Context, view: &View<'_, S>) -> Scene {
     let gpgdir = view.gpgdir();
     let paging = ctx.paging;
     let top = paging
-        .top(view.state.kernel_address)
+        .top(view.state().kernel_address)
         .clamp(1, paging.top_entries() - 1);
     let mut vaddr = 0;
     for _ in 0..8 {
