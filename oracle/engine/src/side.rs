@@ -89,7 +89,8 @@ pub trait Machinery {
     fn tables_held(&self) -> u32;
     /// A table frame that was written to while it was free, found when it was handed out again.
     fn corrupted(&self) -> Option<u32>;
-    /// The `i`-th data frame written since `settle_dirty`, and a bit for each of its blocks of [`BLOCK_WORDS`] that was.
+    /// What was written since `settle_dirty`, in pieces: the frame of the `i`-th, and a bit for each of its blocks of
+    /// [`BLOCK_WORDS`] that is in this piece. Every block written is in one; a frame may be in several.
     fn dirty(&self, i: usize) -> Option<(u32, u64)>;
     /// Forgets the list that `dirty` gives.
     fn settle_dirty(&self);

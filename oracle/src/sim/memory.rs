@@ -47,7 +47,8 @@ pub struct Memory {
     /// For each copy, in order, the page that it was made for.
     copies: RefCell<Vec<u32>>,
     written: RefCell<Vec<u32>>,
-    dirty: RefCell<Vec<u32>>,
+    /// Blocks written since `settle`, each once, with their frame.
+    dirty: RefCell<Vec<(u32, u64)>>,
     pages: Cell<u32>,
 }
 
@@ -243,21 +244,18 @@ impl Memory {
         }
         frame.written.set(written | blocks);
         let dirty = frame.dirty.get();
-        if dirty == 0 {
-            self.dirty.borrow_mut().push(k);
-        }
+        self.dirty.borrow_mut().push((k, blocks & !dirty));
         frame.dirty.set(dirty | blocks);
     }
 
-    /// The `i`-th frame written since `settle`, and which of its blocks were.
+    /// The `i`-th write since `settle` that came to blocks which none before it did: their frame, and a bit for each.
     pub fn dirty(&self, i: usize) -> Option<(u32, u64)> {
-        let k = self.dirty.borrow().get(i).copied()?;
-        Some((k, self.frames[k as usize].dirty.get()))
+        self.dirty.borrow().get(i).copied()
     }
 
     /// Forgets that list.
     pub fn settle(&self) {
-        for k in self.dirty.borrow_mut().drain(..) {
+        for (k, _) in self.dirty.borrow_mut().drain(..) {
             self.frames[k as usize].dirty.set(0);
         }
     }

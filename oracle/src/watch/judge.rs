@@ -54,11 +54,9 @@ impl Watch {
                     let said = match before.filter(|_| fresh.vaddr >> 12 == step.args[0] >> 12) {
                         Some(said) => said,
                         None => {
-                            let chosen = match self.course.at(fresh.clock) {
-                                Some(call) => *self.course.after(call),
-                                None => Chosen::of(&self.state),
-                            };
-                            own = told::by_tables(host, &self.state, &chosen, pae, fresh);
+                            let call = self.course.at(fresh.clock);
+                            let chosen = call.map(|call| self.course.after(call));
+                            own = told::by_tables(host, &self.state, chosen, pae, fresh);
                             let Some(said) = own.as_ref() else { continue };
                             said
                         }
@@ -94,7 +92,16 @@ impl Watch {
     }
 
     /// References, of the frames that were touched.
+    #[inline(always)]
     pub(super) fn counts(&mut self, host: &SimHost, again: bool) {
+        if !references::touched_are_right(host, &self.mirror) {
+            self.miscounted(host, again);
+        }
+    }
+
+    /// One of them is not right.
+    #[cold]
+    fn miscounted(&mut self, host: &SimHost, again: bool) {
         // Of several calls, one may have stored an entry past `set_pte` whose pin was taken for another's.
         let mut again = again && (!self.open.is_empty() || self.course.calls().len() > 1);
         let wrong = |watch: &Self| {
@@ -199,10 +206,15 @@ impl Watch {
     }
 
     /// Tables that are marked as having the Switcher have it.
+    #[inline(always)]
     pub(super) fn marks(&mut self, host: &SimHost) {
-        if !std::mem::take(&mut self.unseen_by_marks) {
-            return;
+        if std::mem::take(&mut self.unseen_by_marks) {
+            self.marks_anew(host);
         }
+    }
+
+    #[inline(never)]
+    fn marks_anew(&mut self, host: &SimHost) {
         for (i, slot) in self.state.slots.into_iter().enumerate() {
             let is_lost =
                 slot.pgdir != 0 && slot.switcher_mapped && self.switcher.is_lost(host, slot.pgdir);
@@ -218,15 +230,20 @@ impl Watch {
     }
 
     /// The guest ran.
-    pub(super) fn running(&mut self, host: &SimHost) {
+    #[inline(always)]
+    pub(super) fn running(&mut self, host: &SimHost, step: &Step) {
         let root = self.state.slots[self.state.cpu_pgd as usize & 3].pgdir;
         let at = (root, host.cpu());
-        if !std::mem::take(&mut self.unseen_by_run) && self.whole == at {
-            return;
+        if std::mem::take(&mut self.unseen_by_run) || self.whole != at {
+            self.whole = at;
+            self.running_anew(host, at, step);
         }
-        self.whole = at;
-        if let Some(what) = self.switcher.at_run(host, root, host.cpu()) {
-            self.tell(Oracle::Switcher, self.verb, what, root);
+    }
+
+    #[inline(never)]
+    fn running_anew(&mut self, host: &SimHost, (root, cpu): (u32, u32), step: &Step) {
+        if let Some(what) = self.switcher.at_run(host, root, cpu) {
+            self.tell(Oracle::Switcher, Doing::of(step), what, root);
         }
     }
 
@@ -265,11 +282,15 @@ fn stand_on(host: &SimHost, said: &walk::Said, page: u32) -> bool {
 }
 
 /// What the tables said at the walk is not known if what befell the step changed one of them.
+#[inline]
 fn is_disturbed(host: &SimHost, step: &Step, said: &walk::Said) -> bool {
-    let Some(during) = step.quals.during else {
-        return false;
-    };
-    match during.event {
+    let during = step.quals.during;
+    during.is_some_and(|during| disturbs(host, during.event, said))
+}
+
+#[cold]
+fn disturbs(host: &SimHost, event: Event, said: &walk::Said) -> bool {
+    match event {
         Event::Write { gpa, width, .. } => {
             let last = gpa.wrapping_add(u32::from(width.max(1)) - 1);
             stand_on(host, said, gpa >> 12) || stand_on(host, said, last >> 12)

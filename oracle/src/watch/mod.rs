@@ -45,7 +45,7 @@ use told::Fresh;
 
 /// Breaches kept of one scenario.
 const KEPT: usize = 16;
-/// Everything is looked at after each step whose number is a multiple of this; a power of two.
+/// Everything is looked at after one step in so many; a power of two.
 const EVERY: usize = 256;
 
 /// How often everything is looked at.
@@ -89,10 +89,10 @@ pub struct Watch {
     owing: Vec<u32>,
     /// What was seen of the address of an access that writes, before it did.
     before: judge::Before,
-    /// What the step does.
+    /// What the last step did that asked something of the host.
     verb: Doing,
-    /// Number of the step; none for the start.
-    step: Option<usize>,
+    /// Steps begun since the start.
+    steps: usize,
     breaches: Vec<Breach>,
     /// Room for a list of tables,
     tables: Vec<u32>,
@@ -124,7 +124,7 @@ impl Watch {
             owing: Vec::new(),
             before: judge::Before::default(),
             verb: Doing::Start,
-            step: None,
+            steps: 0,
             breaches: Vec::new(),
             tables: Vec::new(),
             room: unseen::Room::default(),
@@ -141,7 +141,7 @@ impl Watch {
             oracle,
             verb: verb.name(),
             what,
-            step: self.step,
+            step: self.steps.checked_sub(1),
             at,
         };
         if self.breaches.len() < KEPT && !self.breaches.iter().any(|known| known.is_like(&breach)) {
@@ -167,7 +167,7 @@ impl Watch {
         self.mirror.reset(side.pae(), host.all_held().len());
         self.breaches.clear();
         self.owing.clear();
-        self.step = None;
+        self.steps = 0;
         self.clock = 0;
         (self.unseen_by_run, self.unseen_by_marks) = (true, true);
         (self.whole, self.lost) = ((0, 0), [false; 4]);
@@ -195,7 +195,7 @@ impl Watch {
     /// A step is about to be done.
     #[inline]
     pub fn before<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step) {
-        self.step = Some(self.step.map_or(0, |step| step + 1));
+        self.steps += 1;
         self.before = judge::Before::default();
         if step.verb == Verb::Access {
             self.look_before(side.host(), step);
@@ -213,7 +213,6 @@ impl Watch {
     fn entered<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step, outcome: &Outcome) {
         let host = side.host();
         let is_call = step.verb == Verb::Hypercall;
-        self.verb = Doing::of(step);
         // Most accesses need nothing of the host: it has the references and tables that it had.
         let quiet = !is_call && host.journal().is_empty();
         if (!quiet || matches!(outcome, Outcome::Bug(_))) && !self.asked(side, step, outcome) {
@@ -226,14 +225,14 @@ impl Watch {
             self.promises(host);
             self.marks(host);
         } else if matches!(step.verb, Verb::Run | Verb::Access) {
-            self.running(host);
+            self.running(host, step);
             self.accessed(host, step, outcome);
         }
-        let now = self.step.is_some_and(|step| step % EVERY == EVERY - 1);
+        let now = self.steps.is_multiple_of(EVERY);
         if step.verb == Verb::Destroy {
-            self.gone(host, self.verb);
+            self.gone(host, Doing::of(step));
         } else if now || self.often == Often::EachStep {
-            self.everything(side, self.verb);
+            self.everything(side, Doing::of(step));
         }
     }
 
@@ -242,6 +241,7 @@ impl Watch {
     fn asked<S: Side<Host = SimHost>>(&mut self, side: &S, step: &Step, outcome: &Outcome) -> bool {
         let host = side.host();
         let is_call = step.verb == Verb::Hypercall;
+        self.verb = Doing::of(step);
         self.begin();
         self.before.hit = None;
         if std::mem::take(&mut self.changed) {

@@ -41,18 +41,22 @@ pub fn touched(
     orphans: &[(u32, Doing)],
     verb: impl Fn(&Touch) -> Doing,
 ) -> Option<Wrong> {
+    let wrong = |touch: &Touch| one(host, mirror, touch.pfn, || verb(touch), orphans);
+    mirror.touched.iter().filter_map(wrong).next()
+}
+
+/// The counts of all touched frames are right, and each of them is a frame: nearly always, and so this is asked first.
+#[inline(always)]
+pub fn touched_are_right(host: &SimHost, mirror: &Mirror) -> bool {
     let (first, _) = host.data_frames();
     let (held, due) = (host.all_held(), mirror.all_due());
-    let is_right = |touch: &&Touch| {
+    mirror.touched.iter().all(|touch| {
         let k = touch.pfn.wrapping_sub(first) as usize;
         match (held.get(k), due.get(k)) {
             (Some(held), Some(due)) => held.get() == *due,
             _ => false,
         }
-    };
-    let suspects = mirror.touched.iter().filter(|touch| !is_right(touch));
-    let wrong = |touch: &Touch| one(host, mirror, touch.pfn, || verb(touch), orphans);
-    suspects.filter_map(wrong).next()
+    })
 }
 
 /// What is wrong with the count of one frame.

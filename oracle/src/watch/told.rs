@@ -108,16 +108,17 @@ pub fn linear(vaddr: u32) -> Told {
     }
 }
 
-/// What the guest's tables say of a fresh entry, under the name that its slot had then, with the pages they stand on.
+/// What the guest's tables say of a fresh entry, under the name that its slot had then, with the pages they stand on:
+/// `chosen` after the call that pinned for it, or as the fields say.
 #[inline(always)]
 pub fn by_tables(
     host: &SimHost,
     state: &State,
-    chosen: &Chosen,
+    chosen: Option<&Chosen>,
     pae: bool,
     fresh: &Fresh,
 ) -> Option<walk::Said> {
-    if chosen.linear {
+    if chosen.map_or(state.linear_pages, |chosen| chosen.linear) {
         return Some(walk::Said {
             told: Some(linear(fresh.vaddr)),
             ..walk::Said::default()
@@ -125,7 +126,11 @@ pub fn by_tables(
     }
     let is = |slot: &lguest_engine::SlotState| slot.pgdir != 0 && slot.pgdir >> 12 == fresh.root;
     let slot = state.slots.iter().position(is)?;
-    Some(walk::guest(host, chosen.name(slot)?, pae, fresh.vaddr))
+    let name = match chosen {
+        Some(chosen) => chosen.name(slot)?,
+        None => state.slots[slot].gpgdir,
+    };
+    Some(walk::guest(host, name, pae, fresh.vaddr))
 }
 
 /// Where promises are to be kept.
@@ -142,6 +147,7 @@ pub struct Promises<'a> {
 
 impl Promises<'_> {
     /// An address whose entry outlived a call that promised to drop it, and what is wrong.
+    #[inline(always)]
     pub fn broken(
         &self,
         host: &SimHost,

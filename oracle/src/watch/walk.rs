@@ -50,9 +50,9 @@ fn upper(host: &SimHost, pa: u32) -> Option<u32> {
     Some(page[(pa & 0xfff) as usize / 4].get())
 }
 
-/// The lowest-level table for an address in the shadow whose top level is at `root`, and the rights that all levels above
-/// it give; nothing where a table is missing.
-fn lowest(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<(u32, u64)> {
+/// The entry that names the lowest-level table for an address in the shadow whose top level is at `root`: that table, and
+/// the rights that all levels above it give; nothing where a table is missing.
+fn lowest(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<u32> {
     let present = |entry: &u32| u64::from(*entry) & PRESENT != 0;
     let table = if pae {
         let top = upper(host, root + (vaddr >> 30) * 8).filter(present)?;
@@ -60,12 +60,18 @@ fn lowest(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<(u32, u64)
     } else {
         upper(host, root + (vaddr >> 22) * 4)
     };
-    let table = table.filter(present)?;
     // In three levels the top one has no rights to give.
-    Some((table & !0xfff, u64::from(table) & (WRITE | USER)))
+    table.filter(present)
 }
 
-fn in_table(host: &SimHost, (table, above): (u32, u64), pae: bool, vaddr: u32) -> Option<Reached> {
+/// What an entry that names a table says: where it is, and the rights that it gives.
+fn split(entry: u32) -> (u32, u64) {
+    (entry & !0xfff, u64::from(entry) & (WRITE | USER))
+}
+
+/// Looks an address up in the shadow whose top level is at `root`; nothing where a table is missing.
+pub fn shadow(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<Reached> {
+    let (table, above) = split(lowest(host, root, pae, vaddr)?);
     let pa = if pae {
         table + (vaddr >> 12 & 0x1ff) * 8
     } else {
@@ -73,11 +79,6 @@ fn in_table(host: &SimHost, (table, above): (u32, u64), pae: bool, vaddr: u32) -
     };
     let value = entry(host, pa, pae)?;
     Some(Reached { pa, value, above })
-}
-
-/// Looks an address up in the shadow whose top level is at `root`; nothing where a table is missing.
-pub fn shadow(host: &SimHost, root: u32, pae: bool, vaddr: u32) -> Option<Reached> {
-    in_table(host, lowest(host, root, pae, vaddr)?, pae, vaddr)
 }
 
 /// The same for addresses that lie together, in one shadow.
@@ -136,9 +137,9 @@ impl<'h> Near<'h> {
     fn go(&mut self, region: u32, vaddr: u32) {
         self.region = region;
         self.words = None;
-        if let Some((table, above)) = lowest(self.host, self.root, self.pae, vaddr) {
-            self.words = self.host.table(table >> 12);
-            (self.table, self.above) = (table, above);
+        if let Some(entry) = lowest(self.host, self.root, self.pae, vaddr) {
+            (self.table, self.above) = split(entry);
+            self.words = self.host.table(entry >> 12);
         }
     }
 }
