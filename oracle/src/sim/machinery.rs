@@ -51,6 +51,13 @@ impl SimHost {
         pfn.checked_sub(self.guest_base())
             .filter(|frame| *frame < self.memory.frames())
     }
+
+    /// The words of a guest page as the launcher sees it; nothing if it is not mapped, or all zero because nobody wrote
+    /// to its frame.
+    #[inline]
+    pub fn page_words(&self, page: u32) -> Option<&FrameWords> {
+        self.memory.words(self.memory.frame_of(page)?)
+    }
 }
 
 impl Machinery for SimHost {

@@ -21,9 +21,10 @@ impl Watch {
             }
             return direct;
         }
-        // Of the call that is being made, if one is: what it is, and its arguments.
-        let (mut verb, mut is_call) = (direct, call.is_some());
-        let mut args = call.copied().unwrap_or_default();
+        let mut verb = direct;
+        // Number and arguments of the call that is being made, if one is; those of the ring's are kept beside it.
+        let mut made = call;
+        let mut of_ring;
         let notes = host.journal().notes();
         for note in notes.list() {
             let about = note.about;
@@ -38,7 +39,7 @@ impl Watch {
                 }
                 Kind::Draw => self.course.draw(about),
                 Kind::Pin => {
-                    let update = is_call && args[0] == number::SET_PTE;
+                    let update = made.is_some_and(|args| args[0] == number::SET_PTE);
                     let Some(pfn) = note.pinned() else {
                         // Where a page cannot be had a fault may store that past `set_pte`.
                         self.failed |= !update;
@@ -58,7 +59,7 @@ impl Watch {
                 Kind::Put => self.mirror.touch(about, How::Put),
                 Kind::Pte => {
                     let pin = self.open.pop_if(|pin| pin.pfn == frame(note.value));
-                    self.stored(about, note.value, pin, verb, is_call);
+                    self.stored(about, note.value, pin, verb, made.is_some());
                 }
                 Kind::Upper => {
                     self.moved();
@@ -70,21 +71,21 @@ impl Watch {
                 }
                 Kind::Ring => {
                     self.tick();
-                    args = notes.ring(note);
-                    (verb, is_call) = (Doing::Call(args[0]), true);
+                    of_ring = notes.ring(note);
+                    verb = Doing::Call(of_ring[0]);
+                    made = Some(&of_ring);
                 }
                 Kind::RingDone => {
-                    if is_call {
-                        self.course.call(&args, self.clock);
+                    if let Some(args) = made {
+                        self.course.call(args, self.clock);
                     }
                     self.tick();
-                    (verb, is_call) = (direct, call.is_some());
-                    args = call.copied().unwrap_or_default();
+                    (verb, made) = (direct, call);
                 }
             }
         }
-        if is_call {
-            self.course.call(&args, self.clock);
+        if let Some(args) = made {
+            self.course.call(args, self.clock);
         }
         verb
     }

@@ -186,9 +186,8 @@ pub fn guest(host: &SimHost, gpgdir: u32, pae: bool, vaddr: u32) -> Said {
     let read = |at: u32| -> u64 {
         let mut bytes = [0; 8];
         if at & (len - 1) == 0 {
-            // As nearly always. A frame that nobody wrote to has no words.
-            let frame = host.frame_of(at >> 12);
-            let Some(words) = frame.and_then(|frame| host.data(frame)) else {
+            // As nearly always.
+            let Some(words) = host.page_words(at >> 12) else {
                 return 0;
             };
             let word = |i: usize| u64::from(words[i & 1023].get());
