@@ -2,7 +2,9 @@
 //! Instructions of the port against those of the original, for the mix and for each kind of operation.
 //!
 //! callgrind counts the self cost of their functions; host primitives are functions of their own on both sides (the
-//! feature `outline`) and are left out. Needs valgrind: `cargo bench -p lguest-oracle --features outline
+//! feature `outline`) and are left out. There the original is compiled as gcc inlines by itself, without the flags for
+//! speed that the campaign's is given (`c-reference/build/compile.rs`). With these, `run` alone would be above its bound:
+//! gcc makes what it calls a part of it. Needs valgrind: `cargo bench -p lguest-oracle --features outline
 //! --bench instructions`. It fails if a ratio is above its bound.
 
 use std::collections::BTreeMap;

@@ -105,7 +105,8 @@ impl Leaves {
         let mut differ = [0; 4];
         let blocks = table.as_chunks().0.iter().zip(self.words.as_chunks().0);
         for (i, (is, should)) in blocks.enumerate() {
-            let present = self.present[if pae { i / 2 } else { i } & 15];
+            let entries = if pae { i / 2 } else { i };
+            let present = self.present[entries & 15];
             // Of a block that holds nothing, what it should hold need not be read: that is half of all there is to read.
             if present == 0 && nothing(is) {
                 continue;
